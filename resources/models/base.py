@@ -1,0 +1,140 @@
+"""The contract between an evaluation and a model: instances in, responses out as they complete."""
+
+from __future__ import annotations
+
+import base64
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Media:
+    """Bytes of one picture, video or sound, exactly as the data set holds them.
+
+    Instances about the same medium share one object, so that it is encoded once.
+    """
+
+    data: bytes
+    mime: str
+    sha: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.mime.split("/", 1)[0]
+
+    @cached_property
+    def data_url(self) -> str:
+        return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+
+# One part of a message: ("text", str) or ("media", index into Instance.media_list).
+Part = tuple[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One request to a model.
+
+    id:            returned with the response, unique within one call.
+    prompt:        the text of a single user turn; media stand before it. Ignored with `messages`.
+    messages:      a whole conversation, where media are placed exactly.
+    media_list:    the media that the parts refer to by index.
+    gen_kwargs:    `max_tokens`, `temperature`, `top_p`, `top_k`, `stop` (list of str), `seed`.
+    continuations: for `loglikelihood`: the texts whose log-probabilities are asked for.
+    """
+
+    prompt: str = ""
+    media_list: Sequence[Media] = ()
+    gen_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    continuations: tuple[str, ...] = ()
+    id: str = ""
+
+    def turns(self) -> tuple[Message, ...]:
+        """The conversation: `messages`, or the prompt as one user turn with its media first."""
+        if self.messages:
+            return self.messages
+        media: tuple[Part, ...] = tuple(("media", i) for i in range(len(self.media_list)))
+        return (Message("user", (*media, ("text", self.prompt))),)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseError:
+    """Why there is no answer. `retryable` ones may pass; the others belong to the request."""
+
+    kind: str  # timeout | rate_limit | server | connection | auth | too_long | refused | bad_request | bad_media ...
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back for one instance.
+
+    finish_reason: `stop`, `length`, `content_filter`, or `error`.
+    usage:         `prompt_tokens`, `completion_tokens`, `cached_tokens` where known.
+    timings:       seconds: `total`, `first_token` where known, `queued` ...
+    loglikelihoods: natural-log probability of each continuation, in their order.
+    """
+
+    id: str
+    text: str = ""
+    finish_reason: str = "stop"
+    usage: Mapping[str, int] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    loglikelihoods: tuple[float, ...] | None = None
+    error: ResponseError | None = None
+
+
+Requests = Iterable[Instance] | AsyncIterable[Instance]
+
+
+class LMM(ABC):
+    """A large multimodal model. Use as an async context manager: `async with model: ...`.
+
+    Both methods take an iterable or an async iterable, read it no further ahead than they can
+    work on (a bounded prefetch), and yield each response as soon as it is there, in any order.
+    They answer a failed request with a `Response` that carries an `error`; they raise only when
+    nothing at all can be answered (wrong key, no such model, endpoint down for good).
+    """
+
+    @abstractmethod
+    def generate_until(self, requests: Requests) -> AsyncIterator[Response]:
+        """Text for every instance."""
+
+    @abstractmethod
+    def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
+        """`Response.loglikelihoods`: the summed token log-probability of each continuation.
+
+        Natural logarithms, so never above 0; a less likely continuation has the lower value.
+        """
+
+    @property
+    @abstractmethod
+    def engine(self) -> Mapping[str, Any]:
+        """Engine name, version and the settings that change answers: part of each request key."""
+
+    async def __aenter__(self) -> LMM:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        return None
+
+
+async def aiter_requests(requests: Requests) -> AsyncIterator[Instance]:
+    """Either kind of iterable as an async one."""
+    if isinstance(requests, AsyncIterable):
+        async for request in requests:
+            yield request
+    else:
+        for request in requests:
+            yield request
