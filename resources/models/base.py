@@ -44,12 +44,13 @@ class Message:
 class Instance:
     """One request to a model.
 
-    id:            returned with the response, unique within one call.
+    id:            returned with the response as it is; the caller's to choose.
     prompt:        the text of a single user turn; media stand before it. Ignored with `messages`.
     messages:      a whole conversation, where media are placed exactly.
     media_list:    the media that the parts refer to by index.
     gen_kwargs:    `max_tokens`, `temperature`, `top_p`, `top_k`, `stop` (list of str), `seed`.
     continuations: for `loglikelihood`: the texts whose log-probabilities are asked for.
+    item_id, sample: which question and which of its samples this is (recorded answers go by it).
     """
 
     prompt: str = ""
@@ -58,6 +59,8 @@ class Instance:
     messages: tuple[Message, ...] = ()
     continuations: tuple[str, ...] = ()
     id: str = ""
+    item_id: str = ""
+    sample: int = 0
 
     def turns(self) -> tuple[Message, ...]:
         """The conversation: `messages`, or the prompt as one user turn with its media first."""
@@ -67,13 +70,23 @@ class Instance:
         return (Message("user", (*media, ("text", self.prompt))),)
 
 
+# What is wrong with a request itself: asking again gives the same, so it is kept as a row. Every
+# other kind (timeout, rate_limit, server, connection, bad_request, invalid_response, ...) is about
+# the way to the model: nothing is kept, and the next run asks again.
+PERMANENT = frozenset({"too_long", "refused", "bad_media", "unsupported_media", "not_recorded"})
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseError:
     """Why there is no answer. `retryable` ones may pass; the others belong to the request."""
 
-    kind: str  # timeout | rate_limit | server | connection | auth | too_long | refused | bad_request | bad_media ...
+    kind: str
     message: str
     retryable: bool
+
+
+class ModelUnusable(RuntimeError):
+    """Nothing can be answered by this model as it is configured; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

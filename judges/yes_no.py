@@ -1,0 +1,92 @@
+"""`yes_no`: yes or no, with the confusion counts that F1, precision and recall are built from."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Literal
+
+from judges.base import ItemLike, LabelError, TextJudge, TextParams
+from judges.metric import Metric
+from judges.extract import stated_answer
+from judges.verdict import Verdict
+
+_COUNTS = ("tp", "fp", "fn", "tn")
+_LABELS: dict[Any, str] = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
+_WORD = re.compile(r"\b(yes|no)\b(?![-'.]\w)", re.IGNORECASE)
+_METRICS = (
+    Metric("accuracy"),
+    Metric("f1", {"tp": 2}, {"tp": 2, "fp": 1, "fn": 1}),
+    Metric("precision", {"tp": 1}, {"tp": 1, "fp": 1}),
+    Metric("recall", {"tp": 1}, {"tp": 1, "fn": 1}),
+    Metric("yes_ratio", {"tp": 1, "fp": 1}, dict.fromkeys(_COUNTS, 1.0)),
+)
+
+
+class YesNoParams(TextParams):
+    """rule: `words` looks for the words themselves; `pope` is the published rule of POPE."""
+
+    rule: Literal["words", "pope"] = "words"
+
+
+class YesNoJudge(TextJudge):
+    """Labels are yes/no, true/false or booleans. Components tp, fp, fn, tn count the class "yes".
+
+    Rule `words`: the answer is the word behind the last "answer is", else the first word of the
+    text if that is yes or no, else the only one of the two that occurs; a text with neither, or
+    with both in the middle, has no answer. It scores 0, and adds one fn where the label is yes and
+    no count where it is no: the model did not say yes.
+
+    Rule `pope` (`eval_pope.py` of LLaVA, the figures that papers print): of the text up to the first
+    full stop, without commas, split at single spaces: "no" if a word is "No", "not" or "no", else
+    "yes". So "maybe" counts as yes. An empty text, which that rule calls yes, is EMPTY here.
+    """
+
+    name: ClassVar[str] = "yes_no"
+    Params = YesNoParams
+    sources = ("yes_no.py",)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return _METRICS
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return _COUNTS
+
+    def label(self, item: ItemLike) -> str:
+        found = _LABELS.get(str(item.target).strip().rstrip(".").lower())
+        if found is None:
+            raise LabelError(f"expected yes or no, found {item.target!r}")
+        return found
+
+    def read(self, item: ItemLike, text: str) -> str | None:
+        found = super().read(item, text)
+        if found is None:
+            return None
+        return _pope(found) if getattr(self.params, "rule", "words") == "pope" else _words(found)
+
+    def decide(self, item: ItemLike, label: str, answer: str) -> Verdict:
+        count = ("t" if answer == label else "f") + ("p" if answer == "yes" else "n")
+        return Verdict(float(answer == label), answer=answer, values=_one(count))
+
+    def no_answer(self, item: ItemLike, label: str) -> Verdict:
+        return Verdict(0.0, values=_one("fn" if label == "yes" else None))
+
+
+def _one(count: str | None) -> dict[str, float]:
+    return {name: float(name == count) for name in _COUNTS}
+
+
+def _pope(text: str) -> str:
+    words = text.split(".")[0].replace(",", "").split(" ")
+    return "no" if {"No", "not", "no"} & set(words) else "yes"
+
+
+def _words(text: str) -> str | None:
+    stated = _WORD.match((stated_answer(text) or "").lstrip("*_\"'( "))
+    first = _WORD.match(text.lstrip("*_\"'( \n"))
+    for match in (stated, first):
+        if match is not None:
+            return match.group(1).lower()
+    said = {word.lower() for word in _WORD.findall(text)}
+    return said.pop() if len(said) == 1 else None

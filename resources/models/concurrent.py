@@ -1,0 +1,48 @@
+"""Asking many requests at once, with a bound, and answers as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from resources.models.base import Instance, Requests, Response, aiter_requests
+
+
+async def in_flight(
+    requests: Requests, ask: Callable[[Instance], Awaitable[Response]], limit: int
+) -> AsyncIterator[Response]:
+    """At most `limit` calls of `ask` at any time; responses in the order they arrive.
+
+    No request is read before a place is free. An exception of `ask` or of the requests ends the
+    iteration and cancels what is under way, as does closing the iterator.
+    """
+    source = aiter_requests(requests)
+    turn = asyncio.Lock()
+    done: asyncio.Queue[Response | BaseException | None] = asyncio.Queue()
+
+    async def worker() -> None:
+        try:
+            while True:
+                async with turn:
+                    request = await anext(source)
+                done.put_nowait(await ask(request))
+        except StopAsyncIteration:
+            done.put_nowait(None)
+        except Exception as error:
+            done.put_nowait(error)
+
+    workers = [asyncio.create_task(worker()) for _ in range(limit)]
+    try:
+        working = limit
+        while working:
+            result = await done.get()
+            if result is None:
+                working -= 1
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
+    finally:
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)

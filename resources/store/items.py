@@ -1,0 +1,137 @@
+"""The questions of a task as a Lance table that people can query, and as items in batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from resources.store.tables import open_table, replace
+from resources.store.tables import append as append_table
+
+if TYPE_CHECKING:
+    import lance
+
+MEDIA = pa.list_(pa.struct([("sha", pa.string()), ("mime", pa.string()), ("missing", pa.string())]))
+# Ours; a field of the benchmark with one of these names is found in `doc` only.
+RESERVED = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("position", pa.int64()),
+        ("item_hash", pa.string()),
+        ("target", pa.string()),  # JSON
+        ("cluster", pa.string()),
+        ("media", MEDIA),
+        ("media_cluster", pa.string()),  # connected component over shared media; null without media
+        ("doc", pa.string()),  # JSON: every field that is not a medium
+    ]
+)
+_SCALARS: dict[type, pa.DataType] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+}
+
+
+class ColumnTypes:
+    """Arrow types of a benchmark's scalar fields, widened row by row.
+
+    int widens to float; anything else that does not agree becomes text. Lists and objects stay in
+    `doc`, as JSON.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, set[type]] = {}
+
+    def see(self, doc: Mapping[str, Any]) -> None:
+        for name, value in doc.items():
+            if value is not None:
+                self._seen.setdefault(name, set()).add(type(value))
+
+    def schema(self) -> pa.Schema:
+        fields = []
+        for name, types in self._seen.items():
+            if name in RESERVED.names or not types <= set(_SCALARS):
+                continue
+            one = next(iter(types)) if len(types) == 1 else float if types == {int, float} else str
+            fields.append(pa.field(name, _SCALARS[one]))
+        return pa.schema([*RESERVED, *fields])
+
+
+def to_batch(rows: Sequence[Mapping[str, Any]], docs: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Rows (the reserved columns) and their docs (the scalar ones) as one batch."""
+    columns = []
+    for field in schema:
+        if field.name in RESERVED.names:
+            values = [row[field.name] for row in rows]
+        else:
+            values = [_fit(doc.get(field.name), field.type) for doc in docs]
+        columns.append(pa.array(values, field.type))
+    return pa.record_batch(columns, schema=schema)
+
+
+def _fit(value: Any, kind: pa.DataType) -> Any:
+    if value is None or not pa.types.is_string(kind) or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class ItemsTable:
+    """`datasets/<task>.lance`, and the same without media as `datasets/<task>.parquet`."""
+
+    uri: str
+
+    def replace(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+        replace(self.uri, pa.RecordBatchReader.from_batches(schema, batches), schema)
+
+    def append(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+        append_table(self.uri, pa.RecordBatchReader.from_batches(schema, batches), schema)
+
+    def schema(self) -> pa.Schema | None:
+        table = open_table(self.uri)
+        return None if table is None else table.schema
+
+    def count(self) -> int:
+        table = open_table(self.uri)
+        return 0 if table is None else table.count_rows()
+
+    def hashes(self) -> list[str]:
+        """Item hashes in order of position."""
+        table = open_table(self.uri)
+        return [] if table is None else table.to_table(columns=["item_hash"])["item_hash"].to_pylist()
+
+    def table(self) -> lance.LanceDataset:
+        table = open_table(self.uri)
+        if table is None:
+            raise FileNotFoundError(f"no items at {self.uri}: materialize benchmark_dataset for this task first")
+        return table
+
+    def batches(self, columns: Sequence[str], rows: int = 1024) -> Iterator[list[dict[str, Any]]]:
+        """Rows in order of position, as dicts."""
+        for batch in self.table().to_batches(columns=list(columns), batch_size=rows, scan_in_order=True):
+            yield batch.to_pylist()
+
+    def media_order(self) -> list[int]:
+        """Row indices so that questions on one medium follow each other, else of similar length.
+
+        Prefix and processor caches hit on neighbours; batches of similar length pad less.
+        """
+        import pyarrow.compute as pc
+
+        first: dict[str, int] = {}
+        keys: list[tuple[int, int]] = []
+        scan = self.table().scanner(columns={"media": "media", "length": "length(doc)"}, scan_in_order=True)
+        for batch in scan.to_batches():
+            lengths = pc.fill_null(batch["length"], 0).to_pylist()
+            for media, length in zip(batch["media"].to_pylist(), lengths, strict=True):
+                sha = next((m["sha"] for m in media or [] if m["sha"]), None)
+                keys.append((len(first) if sha is None else first.setdefault(sha, len(first)), length))
+        return sorted(range(len(keys)), key=keys.__getitem__)
+
+    def take(self, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        return self.table().take(list(indices), columns=list(columns)).to_pylist()

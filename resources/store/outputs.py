@@ -1,0 +1,120 @@
+"""Responses of one model on one task: appended while they come, never changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from resources.models.base import Response, ResponseError
+from resources.store.tables import append, compact, one_of, open_table
+
+SCHEMA = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("sample", pa.int32()),
+        ("step", pa.int32()),  # of an episode or a stream; 0 for a single question
+        ("request_key", pa.string()),
+        ("text", pa.string()),
+        ("finish_reason", pa.string()),
+        ("loglikelihoods", pa.list_(pa.float64())),
+        ("error_kind", pa.string()),
+        ("error_message", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("completion_tokens", pa.int32()),
+        ("cached_tokens", pa.int32()),
+        ("timings", pa.string()),  # JSON: seconds by name
+        ("run_id", pa.string()),
+        ("at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which question a row answers."""
+
+    item_id: str
+    sample: int
+    request_key: str
+    step: int = 0
+
+
+def row_of(asked: Asked, response: Response, run_id: str) -> dict[str, Any]:
+    """A response as a row; unknown token counts are null, not 0."""
+    return {
+        "item_id": asked.item_id,
+        "sample": asked.sample,
+        "step": asked.step,
+        "request_key": asked.request_key,
+        "text": response.text,
+        "finish_reason": response.finish_reason,
+        "loglikelihoods": response.loglikelihoods and list(response.loglikelihoods),
+        "error_kind": response.error and response.error.kind,
+        "error_message": response.error and response.error.message,
+        "prompt_tokens": response.usage.get("prompt_tokens"),
+        "completion_tokens": response.usage.get("completion_tokens"),
+        "cached_tokens": response.usage.get("cached_tokens"),
+        "timings": json.dumps(dict(response.timings)),
+        "run_id": run_id,
+        "at": datetime.now(UTC),
+    }
+
+
+def response_of(row: Mapping[str, Any]) -> Response:
+    """A stored row as the response it was."""
+    error = None
+    if row["error_kind"]:
+        error = ResponseError(row["error_kind"], row["error_message"] or "", retryable=False)
+    usage = {k: row[k] for k in ("prompt_tokens", "completion_tokens", "cached_tokens") if row[k] is not None}
+    values = row["loglikelihoods"]
+    return Response(
+        id=row["item_id"],
+        text=row["text"] or "",
+        finish_reason=row["finish_reason"],
+        usage=usage,
+        timings=json.loads(row["timings"] or "{}"),
+        loglikelihoods=None if values is None else tuple(values),
+        error=error,
+    )
+
+
+@dataclass(frozen=True)
+class OutputsTable:
+    """`outputs/<task>/<fingerprint>.lance`."""
+
+    uri: str
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            append(self.uri, pa.Table.from_pylist([dict(r) for r in rows], schema=SCHEMA), SCHEMA)
+
+    def compact(self) -> None:
+        compact(self.uri)
+
+    def count(self) -> int:
+        table = open_table(self.uri)
+        return 0 if table is None else table.count_rows()
+
+    def keys(self) -> Iterator[tuple[str, int, int, str]]:
+        """(item_id, sample, step, request_key) of every stored row, in batches behind the scenes."""
+        table = open_table(self.uri)
+        if table is None:
+            return
+        for batch in table.to_batches(columns=["item_id", "sample", "step", "request_key"]):
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+    def by_item(self, item_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """All rows of these items, oldest first."""
+        return self._where(one_of("item_id", item_ids))
+
+    def by_request(self, request_keys: Iterable[str]) -> list[dict[str, Any]]:
+        return self._where(one_of("request_key", request_keys))
+
+    def _where(self, condition: str) -> list[dict[str, Any]]:
+        table = open_table(self.uri)
+        return [] if table is None else table.to_table(filter=condition).to_pylist()

@@ -1,0 +1,113 @@
+"""The small tables: what is known of checkpoints, data sets and cells, what is wanted, and scores."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from resources.store.home import Store
+from resources.store.tables import KeyedTable
+
+_TEXT, _TIME = pa.string(), pa.timestamp("us", tz="UTC")
+
+_CHECKPOINT = pa.schema(
+    [
+        ("checkpoint", _TEXT),
+        ("model", _TEXT),  # implementation: transformers, openai, recorded
+        ("source", _TEXT),  # directory, hub id, endpoint's model name, or file
+        ("model_args", _TEXT),  # JSON
+        ("run", _TEXT),
+        ("step", pa.int64()),
+        ("created_at", _TIME),
+        ("signature", _TEXT),  # names, sizes and times when the fingerprint was taken
+        ("fingerprint", _TEXT),  # null until the checkpoint asset has hashed it
+        ("bytes", pa.int64()),
+        ("suite", _TEXT),  # of the watch entry that found it
+        ("problem", _TEXT),  # why it cannot be evaluated now
+    ]
+)
+
+_DATASET = pa.schema(
+    [
+        ("task", _TEXT),
+        ("version", _TEXT),
+        ("definition", _TEXT),  # digest of what in the task decided how rows became items
+        ("source", _TEXT),
+        ("n_items", pa.int64()),
+        ("n_missing_media", pa.int64()),
+        ("n_media", pa.int64()),
+        ("media_bytes", pa.int64()),
+        ("quarantined", _TEXT),  # JSON: [{position, reason}]
+        ("request_digests", _TEXT),  # JSON: prompt digest -> digest of the items' requests
+        ("label_digests", _TEXT),  # JSON: label definition digest -> digest of the items' labels
+        ("at", _TIME),
+    ]
+)
+
+_CELL = pa.schema(
+    [
+        ("checkpoint", _TEXT),
+        ("task", _TEXT),
+        ("variant", _TEXT),  # "" for the task as it is defined
+        ("stage", _TEXT),  # outputs, scores, report, comparison
+        ("key", _TEXT),  # what it was made from
+        ("version", _TEXT),  # data version: key and what came out
+        ("n_rows", pa.int64()),
+        ("details", _TEXT),  # JSON: what `evals plan` explains a difference with
+        ("run_id", _TEXT),
+        ("at", _TIME),
+    ]
+)
+
+_WANTED = pa.schema(
+    [
+        ("checkpoint", _TEXT),
+        ("task", _TEXT),
+        ("who", _TEXT),
+        ("priority", pa.int64()),
+        ("attempt", pa.int64()),
+        ("state", _TEXT),  # wanted, done, failed
+        ("reason", _TEXT),
+        ("at", _TIME),
+    ]
+)
+
+_SUMMARY = pa.schema(
+    [
+        ("checkpoint", _TEXT),
+        ("task", _TEXT),
+        ("metric", _TEXT),
+        ("is_primary", pa.bool_()),
+        ("higher_is_better", pa.bool_()),
+        ("value", pa.float64()),
+        ("se", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("n", pa.int64()),
+        ("n_clusters", pa.int64()),
+        ("coverage", pa.float64()),
+        ("run", _TEXT),
+        ("step", pa.int64()),
+        ("version", _TEXT),
+        ("at", _TIME),
+    ]
+)
+
+
+def checkpoints(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("checkpoints"), _CHECKPOINT, ["checkpoint"])
+
+
+def datasets(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("dataset_versions"), _DATASET, ["task"])
+
+
+def cells(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("cells"), _CELL, ["checkpoint", "task", "variant", "stage"])
+
+
+def wanted(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("wanted"), _WANTED, ["checkpoint", "task"])
+
+
+def summary(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("summary"), _SUMMARY, ["checkpoint", "task", "metric"])

@@ -1,0 +1,115 @@
+"""Opening, appending to and upserting Lance tables, with the storage settings in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import lance
+
+# Blob v2 needs 2.2; one version for all tables. Stable row ids let `_rowid` outlive compaction.
+STORAGE = {"data_storage_version": "2.2", "enable_stable_row_ids": True}
+
+
+def open_table(uri: str) -> lance.LanceDataset | None:
+    """The table's latest version, or None where there is none yet."""
+    import lance
+
+    try:
+        return lance.dataset(uri)
+    except (FileNotFoundError, ValueError) as error:
+        if "not found" in str(error).lower() or isinstance(error, FileNotFoundError):
+            return None
+        raise
+
+
+def append(uri: str, data: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema) -> lance.LanceDataset:
+    """Append, creating the table if need be; two creators at once both succeed."""
+    import lance
+
+    if open_table(uri) is None:
+        try:
+            lance.write_dataset(schema.empty_table(), uri, schema=schema, mode="create", **STORAGE)
+        except OSError as error:
+            if "already exists" not in str(error).lower():
+                raise
+    return lance.write_dataset(data, uri, schema=schema, mode="append")
+
+
+def replace(uri: str, data: Iterable[pa.RecordBatch] | pa.Table, schema: pa.Schema) -> lance.LanceDataset:
+    """Put these rows in the place of all that was there, in one commit."""
+    import lance
+
+    return lance.write_dataset(data, uri, schema=schema, mode="overwrite", **STORAGE)
+
+
+def compact(uri: str) -> None:
+    """Merge the fragments that many small appends left behind.
+
+    Old versions go after a day: a reader that opened one before keeps its files until then.
+    """
+    from datetime import timedelta
+
+    table = open_table(uri)
+    if table is not None and len(table.get_fragments()) > 1:
+        table.optimize.compact_files()
+        table.cleanup_old_versions(older_than=timedelta(days=1))
+
+
+def quoted(value: str) -> str:
+    """A string literal of Lance's and DuckDB's SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(quoted(v) for v in values)})"
+
+
+class KeyedTable:
+    """A small table of records with a key, upserted by several processes.
+
+    uri:    of the Lance table.
+    schema: of the records; the columns named in `key` together are unique. They are declared as
+            primary key: without that, two processes that insert one new key at the same time
+            both succeed, and the key is there twice.
+    """
+
+    def __init__(self, uri: str, schema: pa.Schema, key: Sequence[str]) -> None:
+        self.uri, self.key = uri, tuple(key)
+        primary = {"lance-schema:unenforced-primary-key": "true"}
+        self.schema = pa.schema(
+            pa.field(f.name, f.type, nullable=False, metadata=primary) if f.name in key else f for f in schema
+        )
+
+    def upsert(self, records: Sequence[Mapping[str, Any]], *, replacing: str | None = None) -> None:
+        """Insert or update by key.
+
+        replacing: a filter; rows that it matches and that `records` does not name go in the same
+            commit (`checkpoint = 'a'`: the records are all there is of `a`).
+        """
+        if not records:
+            return
+        data = pa.Table.from_pylist([dict(r) for r in records], schema=self.schema)
+        table = open_table(self.uri)
+        if table is None:
+            table = append(self.uri, self.schema.empty_table(), self.schema)
+        merge = table.merge_insert(list(self.key)).when_matched_update_all().when_not_matched_insert_all()
+        if replacing:
+            merge = merge.when_not_matched_by_source_delete(replacing)
+        merge.conflict_retries(20).execute(data)
+
+    def rows(self, where: str | None = None) -> list[dict[str, Any]]:
+        table = open_table(self.uri)
+        return [] if table is None else table.to_table(filter=where).to_pylist()
+
+    def get(self, **key: str) -> dict[str, Any] | None:
+        found = self.rows(" AND ".join(f"{k} = {quoted(v)}" for k, v in key.items()))
+        return found[0] if found else None
+
+    def delete(self, where: str) -> None:
+        table = open_table(self.uri)
+        if table is not None:
+            table.delete(where)

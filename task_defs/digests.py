@@ -1,0 +1,47 @@
+"""Digests of what a task's definition decides: the prompt apart from the label."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from task_defs.functions import source_digest
+from task_defs.model import FunctionRef, TaskDef
+
+# Raise by hand when the code here makes another prompt or label of the same definition.
+_PROMPT_VERSION = 1
+_LABEL_VERSION = 1
+
+_PROMPT_FIELDS = ("description", "doc_to_text", "doc_to_choice", "doc_to_visual", "output_type")
+_LABEL_FIELDS = ("doc_to_target", "doc_to_choice", "cluster_key", "report_by")
+
+
+def _part(value: Any) -> Any:
+    """A field as JSON: a function counts by its name and the source of its file, not by its path."""
+    if isinstance(value, FunctionRef):
+        return {"function": value.name, "source": source_digest(value)}
+    return value
+
+
+def _hex(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def prompt_digest(task: TaskDef) -> str:
+    """Hex digest of everything in the definition that decides what the model sees of a row.
+
+    The same on every machine. The rows themselves and the generation parameters are not in it.
+    """
+    return _hex([_PROMPT_VERSION, {field: _part(getattr(task, field)) for field in _PROMPT_FIELDS}])
+
+
+def label_digest_parts(task: TaskDef) -> dict[str, str]:
+    """Hex digest of each field that decides label, choices, cluster and categories."""
+    return {field: _hex([_LABEL_VERSION, _part(getattr(task, field))]) for field in _LABEL_FIELDS}
+
+
+def label_digest(task: TaskDef) -> str:
+    """`label_digest_parts` as one hex digest."""
+    return _hex(label_digest_parts(task))

@@ -1,0 +1,213 @@
+"""Finding and loading tasks: every fault of a task is told here, with file, line and field."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from task_defs.errors import Problem, TaskError, nearest
+from task_defs.functions import DOTTED, find_function
+from task_defs.model import FunctionRef, TaskDef
+from task_defs.yaml_source import FunctionTag, RawTask, read_task_yaml
+
+CATALOG = Path(__file__).parent / "catalog"
+_FUNCTIONS_ONLY = ("docs", "process_docs")
+_MAYBE_FUNCTIONS = ("doc_to_text", "doc_to_target", "doc_to_choice", "doc_to_visual", "doc_to_id", "cluster_key")
+_TASK_LINE = re.compile(rb"^task[ \t]*:.*$", re.MULTILINE)
+# Fields of lmms-eval that have another name here.
+_ELSEWHERE = {
+    "process_results": "answers are scored by `judge` and reported by `metric_list`",
+    "filter_list": "answers are extracted by the judge: see its settings",
+    "lmms_eval_specific_kwargs": "write the prompt in doc_to_text or in a task that includes this one",
+    "dataset_kwargs": "a private data set is read with your own Hugging Face login",
+    "num_fewshot": "write the examples in `description` or in doc_to_text",
+    "fewshot_split": "write the examples in `description` or in doc_to_text",
+    "training_split": "only test_split is read",
+    "validation_split": "only test_split is read: set test_split to the split's name",
+}
+
+
+def _roots(search_path: Sequence[str | Path] | None) -> list[Path]:
+    """The catalog and the user's folders of tasks."""
+    if search_path is None:
+        search_path = [folder for folder in os.environ.get("EVAL_TASK_PATH", "").split(os.pathsep) if folder]
+    roots = [Path(folder).expanduser() for folder in search_path]
+    for root in roots:
+        if not root.is_dir():
+            raise TaskError(f"EVAL_TASK_PATH: no such folder: {root}")
+    return [CATALOG, *roots]
+
+
+def _task_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """(name, YAML) of every task under a root; a YAML without `task:` is there to be included."""
+    for path in sorted([*root.rglob("*.yaml"), *root.rglob("*.yml")]):
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
+        if line := _TASK_LINE.search(path.read_bytes()):
+            try:
+                name = yaml.safe_load(line.group())["task"]
+            except yaml.YAMLError:
+                name = None
+            # A task whose very name is broken is found by its file's name, and its loading says why.
+            yield (name if isinstance(name, str) else path.stem), path
+
+
+def _index(search_path: Sequence[str | Path] | None) -> dict[str, tuple[Path, Path]]:
+    """name -> (YAML, root); raises TaskError for a name found twice."""
+    found: dict[str, tuple[Path, Path]] = {}
+    twice: list[Problem] = []
+    for root in _roots(search_path):
+        for name, path in _task_files(root):
+            first = found.get(name)
+            if first is None:
+                found[name] = (path, root)
+            elif first[0].resolve() != path.resolve():
+                twice.append(Problem(f"task '{name}' is also in {first[0]}: rename one of them", file=str(path)))
+    if twice:
+        raise TaskError(twice)
+    return found
+
+
+def list_tasks(search_path: Sequence[str | Path] | None = None) -> list[str]:
+    """Names of all tasks of the catalog and of the folders in EVAL_TASK_PATH, sorted.
+
+    search_path: the folders instead of EVAL_TASK_PATH. Reads one line of each file.
+    """
+    return sorted(_index(search_path))
+
+
+def load_task(name_or_path: str | Path, search_path: Sequence[str | Path] | None = None) -> TaskDef:
+    """A task by its name, or by the path of its YAML.
+
+    Raises TaskError, which lists every fault that was found with its file, line and field.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")) or os.sep in text:
+        path = Path(name_or_path).expanduser()
+        root = CATALOG if path.resolve().is_relative_to(CATALOG.resolve()) else path.parent
+        return _load(path, root)
+    index = _index(search_path)
+    if text not in index:
+        raise TaskError(f"unknown task '{text}': {nearest(text, index, 'known tasks')}", text)
+    return _load(*index[text])
+
+
+def _load(path: Path, root: Path) -> TaskDef:
+    raw = read_task_yaml(path, root)
+    name = str(raw.fields.get("task", path.stem))
+    fields, problems = _with_functions(raw)
+    broken = {problem.field.partition(".")[0] for problem in problems}
+    task: TaskDef | None = None
+    try:
+        task = TaskDef.model_validate(fields)
+    except ValidationError as error:
+        problems += [p for p in _validation_problems(error, raw) if p.field.partition(".")[0] not in broken]
+    judge = fields.get("judge")
+    problems += _judge_problems(judge, raw) if "judge" not in {p.field for p in problems} else []
+    if task is not None:
+        task._path, task._marks = path, raw.marks
+        from task_defs.render import template_problems
+
+        problems += template_problems(task)
+    if problems or task is None:
+        raise TaskError(sorted(problems, key=lambda p: (p.file, p.line)), name)
+    return task
+
+
+def _with_functions(raw: RawTask) -> tuple[dict[str, Any], list[Problem]]:
+    """The fields with every function looked up beside the YAML that names it."""
+    fields, problems = dict(raw.fields), []
+    for field, value in raw.fields.items():
+        if isinstance(value, FunctionTag):
+            name = value.name
+        elif isinstance(value, str) and (
+            field in _FUNCTIONS_ONLY or (field in _MAYBE_FUNCTIONS and DOTTED.fullmatch(value))
+        ):
+            name = value
+        else:
+            continue
+        mark = raw.marks[(field,)]
+        try:
+            fields[field] = find_function(name, _function_folders(raw, field))
+        except TaskError as error:
+            inner = error.problems[0]
+            where = f"{inner.file}:{inner.line}: " if inner.file else ""
+            problems.append(Problem(where + inner.message, field, mark.file, mark.line))
+            del fields[field]
+    return fields, problems
+
+
+def _function_folders(raw: RawTask, field: str) -> list[Path]:
+    """The folder of the YAML that names the function, and one with its name beside it."""
+    origin = raw.origin(field)
+    folders = [origin.parent, origin.parent / origin.stem]
+    if origin == raw.files[0] and isinstance(name := raw.fields.get("task"), str) and name != origin.stem:
+        folders.append(origin.parent / name)
+    return folders
+
+
+def _validation_problems(error: ValidationError, raw: RawTask) -> Iterator[Problem]:
+    for one in error.errors(include_url=False):
+        location = list(one["loc"])
+        message = one["msg"].removeprefix("Value error, ")
+        context = one.get("ctx", {})
+        if one["type"] == "at_field":
+            location += [int(part) if part.isdigit() else part for part in context["field"].split(".")]
+        elif one["type"] == "extra_forbidden":
+            message = _unknown_field([str(part) for part in location])
+        elif one["type"] == "missing":
+            message = "this field is required"
+            if location[:-1]:
+                message += f" in each entry of {location[0]}"
+        elif "found" not in message:
+            message = f"{message}, found {_shown(one['input'])}"
+        mark = _nearest_mark(location, raw)
+        yield Problem(message[:1].lower() + message[1:], ".".join(map(str, location)), mark.file, mark.line)
+
+
+def _nearest_mark(location: Iterable[Any], raw: RawTask) -> Any:
+    place = tuple(location)
+    while place and place not in raw.marks:
+        place = place[:-1]
+    return raw.marks[place]
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _unknown_field(location: list[str]) -> str:
+    from task_defs.generation import GenerationKwargs
+    from task_defs.model import MetricSpec
+
+    name = location[-1]
+    if len(location) == 1:
+        if name in _ELSEWHERE:
+            return f"not a field here: {_ELSEWHERE[name]}"
+        return f"unknown field: {nearest(name, TaskDef.model_fields, 'known fields')}"
+    model = GenerationKwargs if location[0] == "generation_kwargs" else MetricSpec
+    return f"unknown field: {nearest(name, model.model_fields, 'known fields')}"
+
+
+def _judge_problems(judge: Any, raw: RawTask) -> list[Problem]:
+    spec = {"name": judge} if isinstance(judge, str) else judge
+    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
+        return []  # the model has said so
+    from judges import judge_names
+
+    known = judge_names()
+    if spec["name"] in known:
+        return []
+    mark = _nearest_mark(("judge", "name"), raw)
+    message = f"unknown judge '{spec['name']}': {nearest(spec['name'], known, 'known judges')}"
+    return [Problem(message, "judge", mark.file, mark.line)]
+
+
+__all__ = ["CATALOG", "FunctionRef", "list_tasks", "load_task"]

@@ -1,0 +1,217 @@
+"""What a task is: the fields of its YAML, named as lmms-eval names them where they mean the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+
+from task_defs.errors import Mark, fault
+from task_defs.generation import GenerationKwargs
+
+TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+Source = Literal["auto", "huggingface", "parquet", "jsonl", "lance", "function"]
+OutputType = Literal["generate_until", "multiple_choice", "loglikelihood"]
+
+
+class FunctionRef(BaseModel):
+    """A function in a file of the task's own folder: `!function utils.f`.
+
+    name: as written; file: the Python file that holds it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    file: Path
+
+    @property
+    def attribute(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
+def _expect(what: str, *kinds: type) -> BeforeValidator:
+    """Refuse other types in one sentence; a plain union would report each of its members."""
+
+    def check(value: Any) -> Any:
+        if value is None or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise ValueError(f"expected {what}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _strings(value: Any) -> Any:
+    """One string, or a list of strings, as a tuple."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+        raise ValueError("expected text or a list of texts")
+    return tuple(value)
+
+
+def _visual(value: Any) -> Any:
+    return value if value is None or isinstance(value, FunctionRef) else _strings(value)
+
+
+def _choice(value: Any) -> Any:
+    if value is None or isinstance(value, (str, FunctionRef)):
+        return value
+    if isinstance(value, (list, tuple)) and value:
+        return tuple(v if isinstance(v, str) else str(v) for v in value)
+    raise ValueError("expected a field name, a Jinja list expression, a function or a list of choices")
+
+
+def _inside(value: str) -> str:
+    """A path that stays in its folder by its spelling; links are looked at where it is opened."""
+    path = PurePosixPath(value)
+    if not value or path.is_absolute() or ".." in path.parts or "\\" in value:
+        raise ValueError("expected a path inside the folder, without '..' and not absolute")
+    return value
+
+
+def _task_name(value: str) -> str:
+    if not TASK_NAME.fullmatch(value):
+        raise ValueError("expected letters, digits, '_', '-' and '.', beginning with a letter or a digit")
+    return value
+
+
+def _judge(value: Any) -> Any:
+    """`judge: math` is short for `judge: {name: math}`."""
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        raise ValueError("expected the name of a judge, or a mapping with `name` and the judge's settings")
+    return dict(value)
+
+
+Text = Annotated[str | FunctionRef, _expect("text (Jinja) or a function", str, FunctionRef)]
+Function = Annotated[FunctionRef, _expect("a function of the task's folder, such as utils.f", FunctionRef)]
+Key = Annotated[str | FunctionRef, _expect("a field name, Jinja or a function", str, FunctionRef)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(_strings)]
+RelativePath = Annotated[str, AfterValidator(_inside)]
+Files = Annotated[tuple[RelativePath, ...], BeforeValidator(_strings)]
+
+
+class MetricSpec(BaseModel):
+    """A metric that the task reports.
+
+    metric:     the name under which the judge declares it.
+    name:       the name under which it is reported (default: `metric`).
+    macro_over: a field of `report_by`: the metric in each of its categories, then their plain mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    name: str = ""
+    macro_over: str | None = None
+    higher_is_better: Annotated[bool, Field(strict=True)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            data = {"metric": data}
+        if isinstance(data, Mapping) and "metric" in data and not data.get("name"):
+            data = {**data, "name": data["metric"]}
+        return data
+
+
+class TaskDef(BaseModel):
+    """A benchmark as it is run. See docs of the catalog for what each field means.
+
+    Made by `load_task` from YAML. A task made in Python has no file: its functions are
+    `FunctionRef`s and a relative `dataset_path` starts from the current folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Annotated[str, AfterValidator(_task_name)]
+
+    # Where the rows are.
+    dataset_path: str = ""
+    dataset_name: str | None = None
+    dataset_revision: str | None = None
+    test_split: str = "test"
+    data_files: dict[str, Files] = Field(default_factory=dict)
+    data_folder: RelativePath | None = None
+    source: Source = "auto"
+    docs: Function | None = None
+    process_docs: Function | None = None
+
+    # What the model sees.
+    description: str = ""
+    doc_to_text: Text
+    doc_to_choice: Annotated[str | tuple[str, ...] | FunctionRef | None, BeforeValidator(_choice)] = None
+    doc_to_visual: Annotated[tuple[str, ...] | FunctionRef | None, BeforeValidator(_visual)] = None
+    output_type: OutputType = "generate_until"
+    generation_kwargs: GenerationKwargs = GenerationKwargs()
+    repeats: Annotated[int, Field(strict=True, ge=1)] = 1
+
+    # What is known about an item.
+    doc_to_id: Key | None = None
+    doc_to_target: str | int | float | bool | list[Any] | FunctionRef | None = None
+    cluster_key: Key | None = None
+    report_by: Strings = ()
+
+    # How answers are scored.
+    judge: Annotated[dict[str, Any], BeforeValidator(_judge)]
+    metric_list: tuple[MetricSpec, ...] = ()
+
+    tag: Strings = ()
+    group: Strings = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    _path: Path | None = PrivateAttr(default=None)
+    _marks: dict[tuple[str | int, ...], Mark] = PrivateAttr(default_factory=dict)
+    _compiled: Any = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TaskDef:
+        if self.source == "function" and self.docs is None:
+            raise fault("docs", "`source: function` needs `docs`, the function that yields the rows")
+        if self.docs is not None and self.source not in ("auto", "function"):
+            raise fault("docs", f"a function that yields rows cannot be read with source '{self.source}'")
+        if not (self.dataset_path or self.data_files or self.docs):
+            raise fault("dataset_path", "say where the rows are: dataset_path, data_files or docs")
+        if self.output_type == "multiple_choice" and self.doc_to_choice is None:
+            raise fault("doc_to_choice", "`output_type: multiple_choice` needs the choices")
+        if self.data_files and self.test_split not in self.data_files:
+            raise fault("test_split", f"expected one of data_files ({', '.join(self.data_files)}), "
+                f"found '{self.test_split}'"
+            )
+        seen: set[str] = set()
+        for number, metric in enumerate(self.metric_list):
+            if metric.macro_over and metric.macro_over not in self.report_by:
+                raise fault(f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by"
+                )
+            if metric.name in seen:
+                raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")
+            seen.add(metric.name)
+        return self
+
+    @property
+    def path(self) -> Path | None:
+        """The task's YAML; None for a task made in Python."""
+        return self._path
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._path.parent if self._path else Path.cwd()
+
+    @property
+    def primary_metric(self) -> str | None:
+        """The name of the first metric; None: the judge's own first."""
+        return self.metric_list[0].name if self.metric_list else None
+
+    def mark(self, *location: str | int) -> Mark | None:
+        """Where a field stands in the YAML, or the nearest thing around it."""
+        for length in range(len(location), 0, -1):
+            if found := self._marks.get(location[:length]):
+                return found
+        return self._marks.get(())

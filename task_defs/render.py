@@ -1,0 +1,228 @@
+"""What a task makes of a row: prompt, label, choices, media, cluster, categories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from task_defs.errors import Problem, RenderError
+from task_defs.functions import load_function
+from task_defs.media import is_media
+from task_defs.model import FunctionRef, TaskDef
+from task_defs.placement import Part, place_media
+from task_defs.plain import plain
+from task_defs.templates import (
+    Doc,
+    TemplateSyntaxError,
+    UndefinedError,
+    compile_text,
+    compile_value,
+    is_template,
+    single_expression,
+)
+
+_TEMPLATES = ("description", "doc_to_text", "doc_to_choice", "doc_to_id", "doc_to_target", "cluster_key")
+
+
+class _Missing(LookupError):
+    """A field that a task names and a row does not have."""
+
+
+def _field(name: str) -> Callable[[Doc], Any]:
+    def read(doc: Doc) -> Any:
+        if name not in doc:
+            raise _Missing(f"the row has no field '{name}' (it has {', '.join(map(str, doc)) or 'none'})")
+        return doc[name]
+
+    return read
+
+
+def _reader(rule: str | FunctionRef) -> Callable[[Doc], Any]:
+    """A function, a Jinja value or a field."""
+    if isinstance(rule, FunctionRef):
+        return load_function(rule)
+    return compile_value(rule) if is_template(rule) else _field(rule)
+
+
+class TaskFunctions:
+    """The functions of one task, compiled once. A row is a mapping of field to value.
+
+    Every method raises RenderError, which names the task, the field and the item, where a field
+    that the task names is absent; null is allowed and means: none. Only `target` takes an absent
+    field as a missing label. `item` in an argument is the id that an error shows.
+    """
+
+    def __init__(self, task: TaskDef) -> None:
+        self.task = task
+        self._id = None if task.doc_to_id is None else _reader(task.doc_to_id)
+        self._description = compile_text(task.description) if task.description else None
+        self._text = self._compile_text(task.doc_to_text)
+        self._target = self._compile_target(task.doc_to_target)
+        self._choices = self._compile_choices(task.doc_to_choice)
+        self._visuals = load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
+        self._cluster = None if task.cluster_key is None else _reader(task.cluster_key)
+        self._categories = {name: _field(name) for name in task.report_by}
+
+    @staticmethod
+    def _compile_text(rule: str | FunctionRef) -> Callable[[Doc], Any]:
+        if isinstance(rule, str) and not rule.isidentifier():
+            return compile_text(rule)  # without braces: a constant
+        return _reader(rule)
+
+    @staticmethod
+    def _compile_target(rule: Any) -> Callable[[Doc], Any]:
+        if isinstance(rule, (str, FunctionRef)):
+            return _reader(rule)
+        return lambda doc: rule
+
+    @staticmethod
+    def _compile_choices(rule: Any) -> Callable[[Doc], Any] | None:
+        if rule is None:
+            return None
+        if isinstance(rule, tuple):
+            entries = [compile_text(entry) for entry in rule]
+            return lambda doc: [entry(doc) for entry in entries]
+        return _reader(rule)
+
+    def _call(self, field: str, function: Callable[[Doc], Any], doc: Doc, item: str = "") -> Any:
+        try:
+            return function(doc)
+        except Exception as error:
+            raise self._error(field, doc, item, error) from error
+
+    def _error(self, field: str, doc: Doc, item: str, error: Exception | str) -> RenderError:
+        if not item and self._id is not None and field != "doc_to_id":
+            item = self.item_id(doc, -1)
+        mark = self.task.mark(field)
+        what = str(error)
+        if isinstance(error, Exception) and not isinstance(error, (_Missing, UndefinedError)):
+            what = f"{type(error).__name__}: {error}"
+        who = f"item {item}" if item else f"item {json.dumps(plain(doc), ensure_ascii=False)[:80]}"
+        return RenderError(
+            Problem(
+                f"task {self.task.task}, {who}: {what}",
+                field,
+                mark.file if mark else "",
+                mark.line if mark else 0,
+            ),
+            self.task.task,
+        )
+
+    def item_id(self, doc: Doc, position: int) -> str:
+        """The item's id: `doc_to_id`, or the number of the row counted from 0."""
+        if self._id is None:
+            return str(position)
+        found = self._call("doc_to_id", self._id, doc, f"in row {position}")
+        if found is None or found == "":
+            raise self._error("doc_to_id", doc, f"in row {position}", "the id is empty")
+        return str(found)
+
+    def text(self, doc: Doc, item: str = "") -> str:
+        """The prompt with its description; media placeholders are still in it."""
+        text = self._call("doc_to_text", self._text, doc, item)
+        if not isinstance(text, str):
+            raise self._error("doc_to_text", doc, item, f"expected text, found {text!r}")
+        if self._description is None:
+            return text
+        return str(self._call("description", self._description, doc, item)) + text
+
+    def target(self, doc: Doc, item: str = "") -> Any:
+        """The label as JSON-able data; None where the row has none."""
+        try:
+            found = self._target(doc)
+            return plain(_listed(found))
+        except (_Missing, UndefinedError):
+            return None
+        except Exception as error:
+            raise self._error("doc_to_target", doc, item, error) from error
+
+    def choices(self, doc: Doc, item: str = "") -> tuple[str, ...] | None:
+        """The options in order; None where the task has none or this row's are null."""
+        if self._choices is None:
+            return None
+        found = _listed(self._call("doc_to_choice", self._choices, doc, item))
+        if found is None:
+            return None
+        if isinstance(found, (str, Mapping)) or not isinstance(found, Iterable):
+            raise self._error("doc_to_choice", doc, item, f"expected a list of choices, found {found!r}")
+        return tuple(str(choice) for choice in found)
+
+    def visual_fields(self, doc: Doc) -> tuple[str, ...]:
+        """The fields that hold media; empty where a function gives the media."""
+        rule = self.task.doc_to_visual
+        if isinstance(rule, tuple):
+            return rule
+        if rule is None:
+            return tuple(name for name, value in doc.items() if is_media(value))
+        return ()
+
+    def visuals(self, doc: Doc, item: str = "") -> list[Any]:
+        """The media of a row in order, as `read_media` takes them; null fields have none."""
+        if self._visuals is not None:
+            found = _listed(self._call("doc_to_visual", self._visuals, doc, item))
+            values = found if isinstance(found, (list, tuple)) else [found]
+        else:
+            fields = self.visual_fields(doc)
+            values = [self._call("doc_to_visual", _field(name), doc, item) for name in fields]
+        flat: list[Any] = []
+        for value in values:
+            flat.extend(value if isinstance(value, (list, tuple)) else [value])
+        return [value for value in flat if value is not None and value != ""]
+
+    def cluster(self, doc: Doc, item: str = "") -> str | None:
+        """The item's cluster by `cluster_key`; None without one."""
+        found = None if self._cluster is None else self._call("cluster_key", self._cluster, doc, item)
+        return None if found is None else _word(found)
+
+    def categories(self, doc: Doc, item: str = "") -> dict[str, str]:
+        """Each field of `report_by` with this row's value; a null one is left out."""
+        found = {n: self._call("report_by", read, doc, item) for n, read in self._categories.items()}
+        return {name: _word(value) for name, value in found.items() if value is not None}
+
+
+def _listed(value: Any) -> Any:
+    """A generator (what Jinja's `map` and `select` give) as a list."""
+    return list(value) if hasattr(value, "__next__") else value
+
+
+def _word(value: Any) -> str:
+    value = plain(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def compile_task(task: TaskDef) -> TaskFunctions:
+    """The task's functions, compiled once for each TaskDef object."""
+    # A copy with other fields (`model_copy`) carries the attribute along but is another task.
+    if not isinstance(task._compiled, TaskFunctions) or task._compiled.task is not task:
+        task._compiled = TaskFunctions(task)
+    return task._compiled
+
+
+def messages(
+    task: TaskDef, doc: Doc, n_media: int, kinds: Sequence[str] | None = None, item: str = ""
+) -> tuple[Part, ...]:
+    """The parts of the user turn, see `place_media`."""
+    return place_media(compile_task(task).text(doc, item), n_media, kinds)
+
+
+def template_problems(task: TaskDef) -> list[Problem]:
+    """Faults of Jinja in any field of the task."""
+    problems = []
+    for field in _TEMPLATES:
+        value = getattr(task, field)
+        sources = value if isinstance(value, tuple) else (value,)
+        for source in (s for s in sources if isinstance(s, str) and is_template(s)):
+            mark = task.mark(field)
+            file, line = (mark.file, mark.line) if mark else ("", 0)
+            try:
+                compile_text(source)
+                if field == "doc_to_choice" and not isinstance(value, tuple) and not single_expression(source):
+                    problems.append(
+                        Problem(f"expected one {{{{ expression }}}} that gives a list, found {source!r}", field, file, line)
+                    )
+            except TemplateSyntaxError as error:
+                if mark and mark.block:
+                    line += error.lineno
+                problems.append(Problem(f"not Jinja: {error.message}", field, file, line))
+    return problems
