@@ -26,7 +26,7 @@ _SHARED_SOURCES = (
     "base.py",
     "extract.py",
     "metric.py",
-    "numbers.py",
+    "numerals.py",
     "options.py",
     "refusal.py",
     "text.py",
@@ -105,13 +105,13 @@ class Judge(ABC):
     """
 
     name: ClassVar[str]
-    Params: ClassVar[type[Params]] = Params
+    Parameters: ClassVar[type[Params]] = Params
     # What the digest covers beside this module: source files of this package, and libraries.
     sources: ClassVar[tuple[str, ...]] = ()
     libraries: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, params: Params) -> None:
-        self.params = params
+    def __init__(self, params: Any) -> None:
+        self.params: Any = params
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -123,7 +123,7 @@ class Judge(ABC):
 
     @abstractmethod
     async def judge_many(self, items: Sequence[Any], responses: Sequence[Any]) -> list[Verdict]:
-        """One verdict for each pair, in order."""
+        """One verdict for each pair, in order. Items are ItemLike, responses ResponseLike."""
 
     def digest(self) -> str:
         """Hex digest of the rule: source files, parameters, and versions of libraries that decide.
@@ -178,9 +178,7 @@ class TextJudge(Judge):
         """The verdict where the model gave no answer; its flags are added by the caller."""
         return Verdict(0.0, values=dict.fromkeys(self.components, 0.0))
 
-    def decide_loglikelihoods(
-        self, item: ItemLike, label: Any, loglikelihoods: tuple[float, ...]
-    ) -> Verdict:
+    def decide_loglikelihoods(self, item: ItemLike, label: Any, loglikelihoods: tuple[float, ...]) -> Verdict:
         return Verdict.not_scored(f"judge {self.name!r} reads text, but the response holds log-likelihoods")
 
     def judge(self, item: Any, text: str) -> Verdict:

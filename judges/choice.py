@@ -25,7 +25,7 @@ class ChoiceJudge(TextJudge):
     """
 
     name: ClassVar[str] = "choice"
-    Params = TextParams
+    Parameters = TextParams
     sources = ("choice.py",)
 
     @property
@@ -39,7 +39,9 @@ class ChoiceJudge(TextJudge):
     def label(self, item: ItemLike) -> int:
         index = index_of_label(item.target, item.choices)
         if index is None:
-            raise LabelError(f"{item.target!r} is neither letter, text nor index of an option of {item.choices}")
+            raise LabelError(
+                f"{item.target!r} is neither letter, text nor index of an option of {item.choices}"
+            )
         return index
 
     def read(self, item: ItemLike, text: str) -> str | None:
@@ -52,9 +54,7 @@ class ChoiceJudge(TextJudge):
     def no_answer(self, item: ItemLike, label: int) -> Verdict:
         return Verdict(0.0, values={NORM: math.nan})
 
-    def decide_loglikelihoods(
-        self, item: ItemLike, label: int, loglikelihoods: tuple[float, ...]
-    ) -> Verdict:
+    def decide_loglikelihoods(self, item: ItemLike, label: int, loglikelihoods: tuple[float, ...]) -> Verdict:
         if item.choices is not None and len(loglikelihoods) != len(item.choices):
             found = f"{len(loglikelihoods)} log-likelihoods for {len(item.choices)} options"
             return Verdict.not_scored(f"{found}: the response does not belong to this item")

@@ -24,7 +24,7 @@ class ContainsJudge(TextJudge):
     """
 
     name: ClassVar[str] = "contains"
-    Params = ContainsParams
+    Parameters = ContainsParams
     sources = ("contains.py", "exact.py")
 
     def label(self, item: ItemLike) -> tuple[str, ...]:

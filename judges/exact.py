@@ -31,7 +31,7 @@ class ExactJudge(TextJudge):
     """Components: none. The answer key is the normalised answer."""
 
     name: ClassVar[str] = "exact"
-    Params = ExactParams
+    Parameters = ExactParams
     sources = ("exact.py",)
 
     def label(self, item: ItemLike) -> frozenset[str]:

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from judges.numbers import find_numbers
+from judges.numerals import find_numbers
 from judges.options import find_choice
 
 Method = Literal["whole", "last_line", "boxed", "answer", "after", "choice", "last_number", "pattern"]

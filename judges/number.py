@@ -11,7 +11,7 @@ from pydantic import Field
 
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
 from judges.extract import Extract, extract
-from judges.numbers import Number, find_numbers, parse_number
+from judges.numerals import Number, find_numbers, parse_number
 from judges.verdict import Verdict
 
 
@@ -23,7 +23,7 @@ class NumberParams(TextParams):
 
 
 class NumberJudge(TextJudge):
-    """The first number of the extracted text against the label (or any of a list of labels).
+    """The first number of the extracted text (behind its last equals sign) against the label (or any of a list of labels).
 
     By default the text is searched for a box, then for "the answer is ...", then for its last
     number. Thousands separators, currency signs, fractions, mixed numbers and powers of ten are
@@ -32,7 +32,7 @@ class NumberJudge(TextJudge):
     """
 
     name: ClassVar[str] = "number"
-    Params = NumberParams
+    Parameters = NumberParams
     sources = ("number.py",)
     default_extract = Extract.model_validate(["boxed", "answer", "last_number"])
 
@@ -45,18 +45,18 @@ class NumberJudge(TextJudge):
         # Each method must find a *number*: "The answer is obvious: ... 5" is read by the next one.
         for step in self.extraction.methods:
             found = extract(text, Extract(methods=(step,)), item.choices)
-            number = next(find_numbers(found), None) if found else None
+            number = _first(found) if found else None
             if number is not None:
                 return number.text
         return None
 
     def decide(self, item: ItemLike, label: tuple[Number, ...], answer: str) -> Verdict:
-        number = next(find_numbers(answer))
+        number = parse_number(answer)
+        assert number is not None  # `read` returns nothing else
         return Verdict(float(any(self._equal(number, want) for want in label)), answer=number.key)
 
     def _equal(self, answer: Number, label: Number) -> bool:
         params = self.params
-        assert isinstance(params, NumberParams)
         values = [answer.value]
         if answer.percent != label.percent:
             values.append(answer.value / 100 if answer.percent else answer.value * 100)
@@ -65,6 +65,12 @@ class NumberJudge(TextJudge):
         if params.kind == "relative":
             allowed *= abs(label.value)
         return any(abs(value - label.value) <= allowed for value in values)
+
+
+def _first(text: str) -> Number | None:
+    """The first number behind the last equals sign, if there is one there, else of the text."""
+    *_, result = text.rpartition("=")
+    return next(find_numbers(result), None) or next(find_numbers(text), None)
 
 
 def _label(value: object) -> Number:

@@ -69,7 +69,9 @@ def _bare(text: str) -> str:
 
 def _alone(text: str, letters: str) -> str | None:
     match = re.fullmatch(
-        rf"(?:(?:option|choice)\s+)?[(\[\"']?\s*([{letters}])\s*[)\]\"']?\s*[.:,;]?", text.strip(), re.IGNORECASE
+        rf"(?:(?:option|choice)\s+)?[(\[\"']?\s*([{letters}])\s*[)\]\"']?\s*[.:,;]?",
+        text.strip(),
+        re.IGNORECASE,
     )
     return match.group(1).upper() if match else None
 
@@ -110,7 +112,9 @@ def _bare_start(tail: str, letters: str) -> str | None:
 
 
 def _delimited_start(text: str, letters: str) -> str | None:
-    match = re.match(rf"\s*(?:[(\[]\s*([{letters}])\s*[)\]]|([{letters}])\s*(?:[):]|\.(?!\w)|\s[-–—]\s))", text)
+    match = re.match(
+        rf"\s*(?:[(\[]\s*([{letters}])\s*[)\]]|([{letters}])\s*(?:[):]|\.(?!\w)|\s[-–—]\s))", text
+    )
     if match is None:
         match = re.match(rf"\s*[(\[]\s*([{letters.lower()}])\s*[)\]]()", text)
     return (match.group(1) or match.group(2)).upper() if match else None

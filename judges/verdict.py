@@ -29,7 +29,8 @@ class Verdict:
     score: float | None
     answer: str | None = None
     flags: tuple[str, ...] = ()
-    values: Mapping[str, float] = field(default=_NO_VALUES)
+    # A factory, since Python 3.11 takes a mapping proxy for a mutable default.
+    values: Mapping[str, float] = field(default_factory=lambda: _NO_VALUES)
     unscored: str | None = None
 
     def __post_init__(self) -> None:

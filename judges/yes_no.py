@@ -6,8 +6,8 @@ import re
 from typing import Any, ClassVar, Literal
 
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
-from judges.metric import Metric
 from judges.extract import stated_answer
+from judges.metric import Metric
 from judges.verdict import Verdict
 
 _COUNTS = ("tp", "fp", "fn", "tn")
@@ -42,7 +42,7 @@ class YesNoJudge(TextJudge):
     """
 
     name: ClassVar[str] = "yes_no"
-    Params = YesNoParams
+    Parameters = YesNoParams
     sources = ("yes_no.py",)
 
     @property
@@ -63,7 +63,7 @@ class YesNoJudge(TextJudge):
         found = super().read(item, text)
         if found is None:
             return None
-        return _pope(found) if getattr(self.params, "rule", "words") == "pope" else _words(found)
+        return _pope(found) if self.params.rule == "pope" else _words(found)
 
     def decide(self, item: ItemLike, label: str, answer: str) -> Verdict:
         count = ("t" if answer == label else "f") + ("p" if answer == "yes" else "n")
@@ -78,7 +78,7 @@ def _one(count: str | None) -> dict[str, float]:
 
 
 def _pope(text: str) -> str:
-    words = text.split(".")[0].replace(",", "").split(" ")
+    words = text.split(".", maxsplit=1)[0].replace(",", "").split(" ")
     return "no" if {"No", "not", "no"} & set(words) else "yes"
 
 

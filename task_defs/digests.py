@@ -12,8 +12,23 @@ from task_defs.model import FunctionRef, TaskDef
 # Raise by hand when the code here makes another prompt or label of the same definition.
 _PROMPT_VERSION = 1
 _LABEL_VERSION = 1
+_DATA_VERSION = 1
 
 _PROMPT_FIELDS = ("description", "doc_to_text", "doc_to_choice", "doc_to_visual", "output_type")
+_DATA_FIELDS = (
+    "dataset_path",
+    "dataset_name",
+    "dataset_revision",
+    "test_split",
+    "data_files",
+    "source",
+    "docs",
+    "process_docs",
+    "doc_to_id",
+    "doc_to_visual",
+    "doc_to_target",
+    "cluster_key",
+)
 _LABEL_FIELDS = ("doc_to_target", "doc_to_choice", "cluster_key", "report_by")
 
 
@@ -45,3 +60,8 @@ def label_digest_parts(task: TaskDef) -> dict[str, str]:
 def label_digest(task: TaskDef) -> str:
     """`label_digest_parts` as one hex digest."""
     return _hex(label_digest_parts(task))
+
+
+def data_digest(task: TaskDef) -> str:
+    """Hex digest of everything in the definition that decides how the source's rows become items."""
+    return _hex([_DATA_VERSION, {field: _part(getattr(task, field)) for field in _DATA_FIELDS}])

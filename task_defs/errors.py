@@ -41,14 +41,10 @@ class TaskError(ValueError):
     def __init__(self, problems: Problem | str | Sequence[Problem], task: str = "") -> None:
         if isinstance(problems, str):
             problems = Problem(problems)
-        self.problems: tuple[Problem, ...] = (
-            (problems,) if isinstance(problems, Problem) else tuple(problems)
-        )
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         self.task = task
         lines = [str(problem) for problem in self.problems]
-        super().__init__(
-            lines[0] if len(lines) == 1 else f"{len(lines)} problems:\n  " + "\n  ".join(lines)
-        )
+        super().__init__(lines[0] if len(lines) == 1 else f"{len(lines)} problems:\n  " + "\n  ".join(lines))
 
 
 def nearest(name: str, known: Iterable[str], what: str = "known") -> str:
@@ -59,7 +55,6 @@ def nearest(name: str, known: Iterable[str], what: str = "known") -> str:
         return f"did you mean {', '.join(close)}?"
     shown = ", ".join(known[:20]) + (f" ... ({len(known)} in all)" if len(known) > 20 else "")
     return f"{what}: {shown or 'none'}"
-
 
 
 def fault(field: str, message: str) -> PydanticCustomError:

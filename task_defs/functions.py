@@ -47,7 +47,9 @@ def _defined(file: Path) -> set[str]:
     try:
         tree = ast.parse(read_source(file), filename=str(file))
     except SyntaxError as error:
-        raise TaskError(Problem(f"not Python: {error.msg}", file=str(file), line=error.lineno or 0)) from error
+        raise TaskError(
+            Problem(f"not Python: {error.msg}", file=str(file), line=error.lineno or 0)
+        ) from error
     return set(_names(tree))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,21 @@ from pydantic import ValidationError
 
 from task_defs.errors import Problem, TaskError, nearest
 from task_defs.functions import DOTTED, find_function
-from task_defs.model import FunctionRef, TaskDef
+from task_defs.model import TaskDef
+from task_defs.validation import judge_problems, validation_problems
 from task_defs.yaml_source import FunctionTag, RawTask, read_task_yaml
 
 CATALOG = Path(__file__).parent / "catalog"
 _FUNCTIONS_ONLY = ("docs", "process_docs")
-_MAYBE_FUNCTIONS = ("doc_to_text", "doc_to_target", "doc_to_choice", "doc_to_visual", "doc_to_id", "cluster_key")
+_MAYBE_FUNCTIONS = (
+    "doc_to_text",
+    "doc_to_target",
+    "doc_to_choice",
+    "doc_to_visual",
+    "doc_to_id",
+    "cluster_key",
+)
 _TASK_LINE = re.compile(rb"^task[ \t]*:.*$", re.MULTILINE)
-# Fields of lmms-eval that have another name here.
-_ELSEWHERE = {
-    "process_results": "answers are scored by `judge` and reported by `metric_list`",
-    "filter_list": "answers are extracted by the judge: see its settings",
-    "lmms_eval_specific_kwargs": "write the prompt in doc_to_text or in a task that includes this one",
-    "dataset_kwargs": "a private data set is read with your own Hugging Face login",
-    "num_fewshot": "write the examples in `description` or in doc_to_text",
-    "fewshot_split": "write the examples in `description` or in doc_to_text",
-    "training_split": "only test_split is read",
-    "validation_split": "only test_split is read: set test_split to the split's name",
-}
 
 
 def _roots(search_path: Sequence[str | Path] | None) -> list[Path]:
@@ -68,7 +65,9 @@ def _index(search_path: Sequence[str | Path] | None) -> dict[str, tuple[Path, Pa
             if first is None:
                 found[name] = (path, root)
             elif first[0].resolve() != path.resolve():
-                twice.append(Problem(f"task '{name}' is also in {first[0]}: rename one of them", file=str(path)))
+                twice.append(
+                    Problem(f"task '{name}' is also in {first[0]}: rename one of them", file=str(path))
+                )
     if twice:
         raise TaskError(twice)
     return found
@@ -107,9 +106,9 @@ def _load(path: Path, root: Path) -> TaskDef:
     try:
         task = TaskDef.model_validate(fields)
     except ValidationError as error:
-        problems += [p for p in _validation_problems(error, raw) if p.field.partition(".")[0] not in broken]
-    judge = fields.get("judge")
-    problems += _judge_problems(judge, raw) if "judge" not in {p.field for p in problems} else []
+        problems += [p for p in validation_problems(error, raw) if p.field.partition(".")[0] not in broken]
+    if "judge" not in {problem.field for problem in problems}:
+        problems += judge_problems(fields.get("judge"), raw)
     if task is not None:
         task._path, task._marks = path, raw.marks
         from task_defs.render import template_problems
@@ -124,23 +123,31 @@ def _with_functions(raw: RawTask) -> tuple[dict[str, Any], list[Problem]]:
     """The fields with every function looked up beside the YAML that names it."""
     fields, problems = dict(raw.fields), []
     for field, value in raw.fields.items():
-        if isinstance(value, FunctionTag):
-            name = value.name
-        elif isinstance(value, str) and (
-            field in _FUNCTIONS_ONLY or (field in _MAYBE_FUNCTIONS and DOTTED.fullmatch(value))
-        ):
-            name = value
-        else:
-            continue
-        mark = raw.marks[(field,)]
+        maybe = field in _FUNCTIONS_ONLY or (
+            field in _MAYBE_FUNCTIONS and isinstance(value, str) and DOTTED.fullmatch(value)
+        )
+        folders = _function_folders(raw, field)
         try:
-            fields[field] = find_function(name, _function_folders(raw, field))
+            fields[field] = (
+                find_function(value, folders)
+                if maybe and isinstance(value, str)
+                else _looked_up(value, folders)
+            )
         except TaskError as error:
-            inner = error.problems[0]
+            mark, inner = raw.marks[(field,)], error.problems[0]
             where = f"{inner.file}:{inner.line}: " if inner.file else ""
             problems.append(Problem(where + inner.message, field, mark.file, mark.line))
             del fields[field]
     return fields, problems
+
+
+def _looked_up(value: Any, folders: list[Path]) -> Any:
+    """A value with each `!function` in it found: a judge's setting may be one."""
+    if isinstance(value, FunctionTag):
+        return find_function(value.name, folders)
+    if isinstance(value, dict):
+        return {key: _looked_up(inner, folders) for key, inner in value.items()}
+    return [_looked_up(inner, folders) for inner in value] if isinstance(value, list) else value
 
 
 def _function_folders(raw: RawTask, field: str) -> list[Path]:
@@ -150,64 +157,3 @@ def _function_folders(raw: RawTask, field: str) -> list[Path]:
     if origin == raw.files[0] and isinstance(name := raw.fields.get("task"), str) and name != origin.stem:
         folders.append(origin.parent / name)
     return folders
-
-
-def _validation_problems(error: ValidationError, raw: RawTask) -> Iterator[Problem]:
-    for one in error.errors(include_url=False):
-        location = list(one["loc"])
-        message = one["msg"].removeprefix("Value error, ")
-        context = one.get("ctx", {})
-        if one["type"] == "at_field":
-            location += [int(part) if part.isdigit() else part for part in context["field"].split(".")]
-        elif one["type"] == "extra_forbidden":
-            message = _unknown_field([str(part) for part in location])
-        elif one["type"] == "missing":
-            message = "this field is required"
-            if location[:-1]:
-                message += f" in each entry of {location[0]}"
-        elif "found" not in message:
-            message = f"{message}, found {_shown(one['input'])}"
-        mark = _nearest_mark(location, raw)
-        yield Problem(message[:1].lower() + message[1:], ".".join(map(str, location)), mark.file, mark.line)
-
-
-def _nearest_mark(location: Iterable[Any], raw: RawTask) -> Any:
-    place = tuple(location)
-    while place and place not in raw.marks:
-        place = place[:-1]
-    return raw.marks[place]
-
-
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _unknown_field(location: list[str]) -> str:
-    from task_defs.generation import GenerationKwargs
-    from task_defs.model import MetricSpec
-
-    name = location[-1]
-    if len(location) == 1:
-        if name in _ELSEWHERE:
-            return f"not a field here: {_ELSEWHERE[name]}"
-        return f"unknown field: {nearest(name, TaskDef.model_fields, 'known fields')}"
-    model = GenerationKwargs if location[0] == "generation_kwargs" else MetricSpec
-    return f"unknown field: {nearest(name, model.model_fields, 'known fields')}"
-
-
-def _judge_problems(judge: Any, raw: RawTask) -> list[Problem]:
-    spec = {"name": judge} if isinstance(judge, str) else judge
-    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
-        return []  # the model has said so
-    from judges import judge_names
-
-    known = judge_names()
-    if spec["name"] in known:
-        return []
-    mark = _nearest_mark(("judge", "name"), raw)
-    message = f"unknown judge '{spec['name']}': {nearest(spec['name'], known, 'known judges')}"
-    return [Problem(message, "judge", mark.file, mark.line)]
-
-
-__all__ = ["CATALOG", "FunctionRef", "list_tasks", "load_task"]

@@ -61,7 +61,7 @@ def read_media(value: Any, root: Path | None) -> MediaBytes | MissingMedia:
 
 def _read_file(name: str, root: Path | None) -> MediaBytes | MissingMedia:
     if "://" in name or name.startswith("data:"):
-        return MissingMedia(f"not a local file: {name[:200]}")
+        return MissingMedia(f"not a local file (download it into the data folder): {name[:200]}")
     if root is None:
         return MissingMedia(f"no folder to look in for {name}")
     try:
@@ -69,12 +69,10 @@ def _read_file(name: str, root: Path | None) -> MediaBytes | MissingMedia:
         path = (base / name).resolve()
         if not path.is_relative_to(base):
             return MissingMedia(f"outside the data folder: {name}")
-        if not path.exists():
-            return MissingMedia(f"file not found: {name}")
-        if not path.is_file():
-            return MissingMedia(f"not a file: {name}")
         data = path.read_bytes()
-    except (OSError, ValueError, RuntimeError) as error:  # no permission, a NUL in the name, a loop of links
+    except FileNotFoundError:
+        return MissingMedia(f"file not found: {name}")
+    except (OSError, ValueError, RuntimeError) as error:  # a folder, no permission, a NUL, a loop of links
         return MissingMedia(f"cannot be read: {name}: {getattr(error, 'strerror', None) or error}")
     return _checked(data, name)
 

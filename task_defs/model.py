@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 
 from task_defs.errors import Mark, fault
 from task_defs.generation import GenerationKwargs
@@ -181,13 +189,15 @@ class TaskDef(BaseModel):
         if self.output_type == "multiple_choice" and self.doc_to_choice is None:
             raise fault("doc_to_choice", "`output_type: multiple_choice` needs the choices")
         if self.data_files and self.test_split not in self.data_files:
-            raise fault("test_split", f"expected one of data_files ({', '.join(self.data_files)}), "
-                f"found '{self.test_split}'"
+            raise fault(
+                "test_split",
+                f"expected one of data_files ({', '.join(self.data_files)}), found '{self.test_split}'",
             )
         seen: set[str] = set()
         for number, metric in enumerate(self.metric_list):
             if metric.macro_over and metric.macro_over not in self.report_by:
-                raise fault(f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by"
+                raise fault(
+                    f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by"
                 )
             if metric.name in seen:
                 raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")

@@ -13,7 +13,7 @@ from uuid import UUID
 BYTES = (bytes, bytearray, memoryview)
 
 
-def plain(value: Any, keep_bytes: bool = False) -> Any:
+def plain(value: Any, keep_bytes: bool = False) -> Any:  # noqa: PLR0911  # one return a type
     """The value as JSON-able data; raises TypeError, which names the place, where it cannot be.
 
     NaN is null; an infinity is "inf" or "-inf"; a Decimal is its exact text; dates and times are
@@ -21,12 +21,12 @@ def plain(value: Any, keep_bytes: bool = False) -> Any:
     keep_bytes: leave bytes as they are (media of a row that was just read); otherwise bytes become
     {"sha256", "size"}, so that a row's identity still depends on them.
     """
-    if value is None or isinstance(value, (bool, int, str)) and type(value) in (bool, int, str):
-        return value
     if isinstance(value, float):
         if math.isfinite(value):
             return float(value)
         return None if math.isnan(value) else str(float(value))
+    if value is None or type(value) in (bool, int, str):
+        return value
     if isinstance(value, BYTES):
         data = bytes(value)
         return data if keep_bytes else {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
@@ -42,10 +42,10 @@ def _from_library(value: Any, keep_bytes: bool) -> Any:
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
-    if isinstance(value, (Decimal, UUID)):
+    if isinstance(value, (Decimal, UUID, str)):  # a str: an enumeration's, numpy's
         return str(value)
-    if isinstance(value, (int, str)):  # an enumeration, a numpy string
-        return int(value) if isinstance(value, int) else str(value)
+    if isinstance(value, int):
+        return int(value)
     if callable(to_list := getattr(value, "tolist", None)):  # numpy scalars and arrays
         return plain(to_list(), keep_bytes)
     raise TypeError(f"a {type(value).__module__}.{type(value).__name__} cannot be kept as JSON")

@@ -60,7 +60,9 @@ class TaskFunctions:
         self._text = self._compile_text(task.doc_to_text)
         self._target = self._compile_target(task.doc_to_target)
         self._choices = self._compile_choices(task.doc_to_choice)
-        self._visuals = load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
+        self._visuals = (
+            load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
+        )
         self._cluster = None if task.cluster_key is None else _reader(task.cluster_key)
         self._categories = {name: _field(name) for name in task.report_by}
 
@@ -138,7 +140,7 @@ class TaskFunctions:
             raise self._error("doc_to_target", doc, item, error) from error
 
     def choices(self, doc: Doc, item: str = "") -> tuple[str, ...] | None:
-        """The options in order; None where the task has none or this row's are null."""
+        """The options in order; None where the task or this row has none."""
         if self._choices is None:
             return None
         found = _listed(self._call("doc_to_choice", self._choices, doc, item))
@@ -146,7 +148,7 @@ class TaskFunctions:
             return None
         if isinstance(found, (str, Mapping)) or not isinstance(found, Iterable):
             raise self._error("doc_to_choice", doc, item, f"expected a list of choices, found {found!r}")
-        return tuple(str(choice) for choice in found)
+        return tuple(str(choice) for choice in found) or None
 
     def visual_fields(self, doc: Doc) -> tuple[str, ...]:
         """The fields that hold media; empty where a function gives the media."""
@@ -206,6 +208,14 @@ def messages(
     return place_media(compile_task(task).text(doc, item), n_media, kinds)
 
 
+def judge_spec(task: TaskDef) -> dict[str, Any]:
+    """The task's judge as `judges.get_judge` takes it: functions of the task's folder are loaded."""
+    return {
+        key: load_function(value) if isinstance(value, FunctionRef) else value
+        for key, value in task.judge.items()
+    }
+
+
 def template_problems(task: TaskDef) -> list[Problem]:
     """Faults of Jinja in any field of the task."""
     problems = []
@@ -217,9 +227,18 @@ def template_problems(task: TaskDef) -> list[Problem]:
             file, line = (mark.file, mark.line) if mark else ("", 0)
             try:
                 compile_text(source)
-                if field == "doc_to_choice" and not isinstance(value, tuple) and not single_expression(source):
+                if (
+                    field == "doc_to_choice"
+                    and not isinstance(value, tuple)
+                    and not single_expression(source)
+                ):
                     problems.append(
-                        Problem(f"expected one {{{{ expression }}}} that gives a list, found {source!r}", field, file, line)
+                        Problem(
+                            f"expected one {{{{ expression }}}} that gives a list, found {source!r}",
+                            field,
+                            file,
+                            line,
+                        )
                     )
             except TemplateSyntaxError as error:
                 if mark and mark.block:

@@ -28,23 +28,28 @@ _START_OF_SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
 
 def mime_of(data: bytes) -> str | None:
     """The media type by signature; None where it is none that is known."""
-    for start, mime in _STARTS:
-        if data.startswith(start):
-            return mime
-    head = data[:64]
+    by_start = next((mime for start, mime in _STARTS if data.startswith(start)), None)
+    return by_start or _container(data[:64])
+
+
+def _container(head: bytes) -> str | None:
+    """Formats that one signature is not enough to tell apart."""
+    mime: str | None = None
     if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12])
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "video/mp4")
-    if head[4:8] in (b"moov", b"mdat", b"wide"):  # QuickTime from before `ftyp`
-        return "video/quicktime"
-    if head[:4] == b"\x1aE\xdf\xa3":
-        return "video/webm" if b"webm" in head else "video/x-matroska"
-    if head[:4] == b"OggS":
-        return "video/ogg" if b"\x80theora" in head else "audio/ogg"
-    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
-        return "image/bmp"
-    return "audio/mpeg" if _is_mp3_frame(head) else None
+        mime = _RIFF.get(head[8:12])
+    elif head[4:8] == b"ftyp":
+        mime = _BRANDS.get(head[8:12], "video/mp4")
+    elif head[4:8] in (b"moov", b"mdat", b"wide"):  # QuickTime from before `ftyp`
+        mime = "video/quicktime"
+    elif head[:4] == b"\x1aE\xdf\xa3":
+        mime = "video/webm" if b"webm" in head else "video/x-matroska"
+    elif head[:4] == b"OggS":
+        mime = "video/ogg" if b"\x80theora" in head else "audio/ogg"
+    elif head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        mime = "image/bmp"
+    elif _is_mp3_frame(head):
+        mime = "audio/mpeg"
+    return mime
 
 
 def _is_mp3_frame(head: bytes) -> bool:

@@ -108,7 +108,7 @@ def _read_one(path: Path) -> tuple[dict[str, Any], dict[Location, Mark]]:
     except yaml.YAMLError as error:
         raise _yaml_problem(error, path) from error
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     marks[()] = Mark(str(path), 1)
     return fields, marks
 

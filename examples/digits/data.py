@@ -5,17 +5,15 @@ Made with the task's own ``compose`` functions, from the scans that no test pict
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from examples.digits.model import ASSISTANT, BOS, EOS, IMAGE, MEAN, PATCH, SIDE, STD, USER
 from task_defs.catalog.digits import compose
-
-TASK = Path(compose.__file__).parent
 
 # A training turn that the task does not ask: it ties a digit's name to its place.
 READ = "Read the digits."
@@ -24,9 +22,7 @@ KINDS = ("read", *compose.QUESTIONS)
 
 def words() -> list[str]:
     """Every word and mark of the questions and answers, for the tokenizer."""
-    import re
-
-    texts = [READ, *compose.QUESTIONS.values(), "yes no", *map(str, range(10))]
+    texts = [READ, *compose.QUESTIONS.values(), "yes no", *map(str, range(19))]
     return sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]+", text)})
 
 
@@ -67,7 +63,7 @@ class Batch:
 def batches(tokenizer: Any, size: int, seed: int) -> Iterator[Batch]:
     """Endless random batches, the same for the same seed."""
     rng = np.random.default_rng(seed)
-    scans, labels = compose.scans(TASK)
+    scans, labels = compose.scans()
     train, _ = compose.split(len(scans))
     turns: dict[tuple[str, int, int], tuple[list[int], int]] = {
         (kind, left, right): encode(tokenizer, *turn(kind, left, right))
@@ -85,7 +81,10 @@ def batches(tokenizer: Any, size: int, seed: int) -> Iterator[Batch]:
                 for (a, b), (x, y) in zip(pairs, low, strict=True)
             ]
         )
-        rows = [turns[str(kind), int(labels[a]), int(labels[b])] for kind, (a, b) in zip(kinds, pairs, strict=True)]
+        rows = [
+            turns[str(kind), int(labels[a]), int(labels[b])]
+            for kind, (a, b) in zip(kinds, pairs, strict=True)
+        ]
         yield _collate(rows, grey, tokenizer.pad_token_id)
 
 

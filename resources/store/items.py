@@ -121,17 +121,21 @@ class ItemsTable:
 
         Prefix and processor caches hit on neighbours; batches of similar length pad less.
         """
+        import numpy as np
         import pyarrow.compute as pc
 
-        first: dict[str, int] = {}
-        keys: list[tuple[int, int]] = []
-        scan = self.table().scanner(columns={"media": "media", "length": "length(doc)"}, scan_in_order=True)
-        for batch in scan.to_batches():
-            lengths = pc.fill_null(batch["length"], 0).to_pylist()
-            for media, length in zip(batch["media"].to_pylist(), lengths, strict=True):
-                sha = next((m["sha"] for m in media or [] if m["sha"]), None)
-                keys.append((len(first) if sha is None else first.setdefault(sha, len(first)), length))
-        return sorted(range(len(keys)), key=keys.__getitem__)
+        columns = self.table().to_table(columns={"media": "media", "length": "length(doc)"})
+        media = columns["media"].combine_chunks()
+        counts = pc.fill_null(pc.list_value_length(media), 0).to_numpy()
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+        shas = pc.struct_field(media.flatten(), "sha")
+        # Items without a medium share group -1; the others get their first medium's, numbered as they occur.
+        group = np.full(len(media), -1, np.int64)
+        if len(shas):
+            codes = pc.fill_null(shas.dictionary_encode().indices, -1).to_numpy()
+            group[counts > 0] = codes[starts[counts > 0]]
+        order: list[int] = np.lexsort((columns["length"].to_numpy(), group)).tolist()
+        return order
 
     def take(self, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         return self.table().take(list(indices), columns=list(columns)).to_pylist()

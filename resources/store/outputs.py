@@ -108,6 +108,15 @@ class OutputsTable:
         for batch in table.to_batches(columns=["item_id", "sample", "step", "request_key"]):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """Every stored row without its bookkeeping, in batches behind the scenes."""
+        table = open_table(self.uri)
+        if table is None:
+            return
+        columns = [c for c in SCHEMA.names if c not in {"timings", "run_id", "at", "error_message"}]
+        for batch in table.to_batches(columns=columns):
+            yield from batch.to_pylist()
+
     def by_item(self, item_ids: Iterable[str]) -> list[dict[str, Any]]:
         """All rows of these items, oldest first."""
         return self._where(one_of("item_id", item_ids))

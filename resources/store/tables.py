@@ -43,7 +43,8 @@ def replace(uri: str, data: Iterable[pa.RecordBatch] | pa.Table, schema: pa.Sche
     """Put these rows in the place of all that was there, in one commit."""
     import lance
 
-    return lance.write_dataset(data, uri, schema=schema, mode="overwrite", **STORAGE)
+    mode = "create" if open_table(uri) is None else "overwrite"
+    return lance.write_dataset(data, uri, schema=schema, mode=mode, **STORAGE)
 
 
 def compact(uri: str) -> None:

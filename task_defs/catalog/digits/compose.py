@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 TRAIN_SCANS = 1200
-TEST_PICTURES = 90
+TEST_PICTURES = 80
 ZOOM = 3  # an 8 x 8 scan is drawn as 24 x 24 pixels
 SIDE = 48  # pixels of the square canvas
 
@@ -28,6 +28,7 @@ QUESTIONS = {
     "even": "How many digits are even?",
     "larger": "What is the larger digit?",
     "parity": "Are both digits even or both odd?",
+    "sum": "What is the sum of the digits?",
 }
 
 Pixels = npt.NDArray[np.uint8]
@@ -46,12 +47,14 @@ def answer(kind: str, left: int, right: int) -> str:
             return str(max(left, right))
         case "parity":
             return "yes" if left % 2 == right % 2 else "no"
+        case "sum":
+            return str(left + right)
     raise ValueError(f"no question of kind {kind!r}: one of {', '.join(QUESTIONS)}")
 
 
-def scans(root: Path) -> tuple[Pixels, npt.NDArray[np.int64]]:
-    """All scans: ink 0..16 as [1797, 8, 8] and labels [1797], from ``digits.csv.gz`` in ``root``."""
-    with gzip.open(root / "digits.csv.gz", "rt", encoding="ascii") as file:
+def scans() -> tuple[Pixels, npt.NDArray[np.int64]]:
+    """All scans: ink 0..16 as [1797, 8, 8] and labels [1797], from the file beside this one."""
+    with gzip.open(Path(__file__).with_name("digits.csv.gz"), "rt", encoding="ascii") as file:
         rows = np.loadtxt(file, delimiter=",", dtype=np.int64)
     return rows[:, :64].reshape(-1, 8, 8).astype(np.uint8), rows[:, 64]
 
@@ -86,15 +89,13 @@ def png(pixels: Pixels) -> bytes:
 
 
 def docs(root: Path, task: object) -> Iterator[dict[str, Any]]:
-    """The test questions, five to a picture: documents of the task in ``digits.yaml``."""
-    images, labels = scans(root)
+    """The test questions, six to a picture: documents of the task in ``digits.yaml``."""
+    images, labels = scans()
     _, test = split(len(images))
     for number in range(TEST_PICTURES):
         left, right = test[2 * number], test[2 * number + 1]
         places = hashlib.sha256(f"places/{number}".encode()).digest()[0]
-        canvas = picture(
-            images[left], images[right], left_low=bool(places & 1), right_low=bool(places & 2)
-        )
+        canvas = picture(images[left], images[right], left_low=bool(places & 1), right_low=bool(places & 2))
         data = png(canvas)
         for kind, question in QUESTIONS.items():
             yield {

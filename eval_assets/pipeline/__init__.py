@@ -1,0 +1,1 @@
+"""What the assets do, as functions that know no Dagster."""

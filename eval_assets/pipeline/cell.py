@@ -1,0 +1,163 @@
+"""A cell: one checkpoint on one task, and what it would take to complete it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from eval_assets.pipeline.questions import dataset_record, request_digest
+from eval_assets.versions import cache_commit, cell_key, settings_key, variant_id
+from resources.models import LMM, ModelUnusable
+from resources.models.checkpoint import Checkpoint
+from resources.models.registry import build_model
+from resources.store import Store
+from resources.store.outputs import OutputsTable
+from resources.store.records import cells, checkpoints
+from task_defs import TaskDef
+
+
+class UnknownCheckpoint(LookupError):
+    """No checkpoint of that name is registered; the message has the nearest ones."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a run departs from the task's definition; the default does not."""
+
+    limit: int | None = None
+    repeats: int | None = None
+    gen: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return variant_id(self.gen, self.repeats, self.limit)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All that decides a cell's outputs. `requests`: digest of the task's request inputs."""
+
+    checkpoint: Checkpoint
+    task: TaskDef
+    requests: str
+    n_items: int
+    variant: Variant = Variant()
+
+    def model(self) -> LMM:
+        """The model, not loaded."""
+        point = self.checkpoint
+        return build_model(point.model, point.source, point.model_args, task=self.task.task)
+
+    @cached_property
+    def engine(self) -> dict[str, Any]:
+        return dict(self.model().engine)
+
+    @cached_property
+    def gen_kwargs(self) -> dict[str, Any]:
+        return {**self.task.generation_kwargs.to_dict(), **self.variant.gen}
+
+    @property
+    def repeats(self) -> int:
+        return self.variant.repeats or self.task.repeats
+
+    @property
+    def n_asked_items(self) -> int:
+        limit = self.variant.limit
+        return self.n_items if limit is None else min(limit, self.n_items)
+
+    @property
+    def by_item(self) -> bool:
+        """Whether answers go by item and not by what is asked: recorded ones do."""
+        return self.checkpoint.model == "recorded"
+
+    @cached_property
+    def settings(self) -> str:
+        fingerprint = self.checkpoint.fingerprint
+        if fingerprint is None:
+            raise ModelUnusable(
+                f"checkpoint {self.checkpoint.key!r} has no fingerprint yet: materialize `checkpoint` for it first"
+            )
+        return settings_key(self.engine, self.gen_kwargs, fingerprint, cache_commit())
+
+    @cached_property
+    def key(self) -> str:
+        return cell_key(self.requests, self.settings, self.repeats, self.variant.limit)
+
+    def outputs(self, store: Store) -> OutputsTable:
+        """The table of responses, by fingerprint: a renamed or copied checkpoint finds them again."""
+        return OutputsTable(store.table("outputs", self.task.task, self.checkpoint.fingerprint or ""))
+
+    def details(self) -> dict[str, Any]:
+        """What a later plan compares itself with, to say why something is to be done again."""
+        return {
+            "requests": self.requests,
+            "fingerprint": self.checkpoint.fingerprint,
+            "engine": self.engine,
+            "gen_kwargs": self.gen_kwargs,
+            "repeats": self.repeats,
+            "limit": self.variant.limit,
+        }
+
+
+def find_checkpoint(store: Store, key: str) -> Checkpoint:
+    """A registered checkpoint; UnknownCheckpoint names the nearest ones."""
+    row = checkpoints(store).get(checkpoint=key)
+    if row is None:
+        from difflib import get_close_matches
+
+        known = [r["checkpoint"] for r in checkpoints(store).rows()]
+        near = get_close_matches(key, known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"{len(known)} are registered"
+        raise UnknownCheckpoint(f"no checkpoint {key!r}: {hint} See `evals checkpoints list`, or add it.")
+    return Checkpoint.from_record(row)
+
+
+def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Variant = Variant()) -> Cell:
+    """The cell as it stands now. Raises NotIngested and ModelUnusable."""
+    record = dataset_record(store, task)
+    return Cell(checkpoint, task, request_digest(store, task), record["n_items"], variant)
+
+
+def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:
+    """What was recorded when this stage of the cell was last finished."""
+    return cells(store).get(
+        checkpoint=cell.checkpoint.key, task=cell.task.task, variant=cell.variant.id, stage=stage
+    )
+
+
+def finish(
+    store: Store, cell: Cell, stage: str, *, key: str, version: str, n_rows: int, run_id: str, details: Any = None
+) -> None:
+    """Record that a stage is complete: what from, and what came out."""
+    cells(store).upsert(
+        [
+            {
+                "checkpoint": cell.checkpoint.key,
+                "task": cell.task.task,
+                "variant": cell.variant.id,
+                "stage": stage,
+                "key": key,
+                "version": version,
+                "n_rows": n_rows,
+                "details": json.dumps(cell.details() if details is None else details, sort_keys=True),
+                "run_id": run_id,
+                "at": datetime.now(UTC),
+            }
+        ]
+    )
+
+
+def complete_outputs(store: Store, cell: Cell) -> dict[str, Any] | None:
+    """The record of complete outputs for exactly this cell, or None.
+
+    A record is a claim: the rows that it counted must be there. The table only grows, so that a
+    smaller count means that rows were lost.
+    """
+    record = record_of(store, cell, "outputs")
+    if record is None or record["key"] != cell.key:
+        return None
+    return record if cell.outputs(store).count() >= record["n_rows"] else None

@@ -1,0 +1,270 @@
+"""Asking a model what a cell still lacks; every answer is durable within a second of arriving."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+
+from eval_assets.pipeline.cell import Cell, complete_outputs, finish
+from eval_assets.pipeline.ingest import items_of, media_of
+from eval_assets.pipeline.progress import Progress
+from eval_assets.pipeline.questions import COLUMNS, Question, question
+from eval_assets.pipeline.writer import RowWriter
+from eval_assets.versions import digest, request_key
+from resources.models import LMM, Instance, Media, ModelUnusable, Response
+from resources.models.base import PERMANENT
+from resources.store import Store
+from resources.store.media import MediaTable
+from resources.store.outputs import Asked, OutputsTable, row_of
+
+CHUNK = 64  # questions read ahead at a time
+CHUNK_BYTES = 64 * 2**20  # or fewer, when their media are large
+# The way to the model is down when this many requests in a row have failed after all their retries.
+GIVE_UP_AFTER = 64
+
+
+class InferenceIncomplete(RuntimeError):
+    """Some requests failed in a way that may pass; everything that was answered is kept."""
+
+
+@dataclass
+class Inferred:
+    """What was done for a cell. version: the outputs' data version."""
+
+    version: str = ""
+    rows: int = 0
+    asked: int = 0
+    reused: int = 0
+    failed: int = 0
+    errors: int = 0  # permanent ones, kept as rows
+    missing_media: int = 0
+    causes: dict[str, int] = field(default_factory=dict)
+
+
+def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) -> Inferred:
+    """Complete the cell's outputs and return what was done; at once if they are complete.
+
+    Raises InferenceIncomplete after keeping what was answered, ModelUnusable, StoreUnwritable.
+    """
+    record = complete_outputs(store, cell)
+    if record is not None:
+        log(f"{cell.checkpoint.key} on {cell.task.task}: complete, nothing to ask")
+        return Inferred(version=record["version"], rows=record["n_rows"])
+    store.ensure_writable()
+    name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
+    with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):
+        done = asyncio.run(_Inference(cell, store, run_id, log).run())
+    table = cell.outputs(store)
+    table.compact()
+    done.rows = table.count()
+    finish(store, cell, "outputs", key=cell.key, version=done.version, n_rows=done.rows, run_id=run_id)
+    return done
+
+
+class _Inference:
+    """One pass over a cell's questions.
+
+    Rows and requests are remembered as 64-bit hashes of this process: 100 000 items stay small.
+    """
+
+    def __init__(self, cell: Cell, store: Store, run_id: str, log: Callable[[str], None]) -> None:
+        self.cell, self.store, self.run_id, self.log = cell, store, run_id, log
+        self.table = cell.outputs(store)
+        self.stored: set[int] = set()
+        self.requested: set[int] = set()
+        for item_id, sample, step, key in self.table.keys():
+            self.stored.add(hash((item_id, sample, step, key)))
+            self.requested.add(hash(key))
+        self.wanted: set[int] = set()
+        self.shared: list[Asked] = []  # questions whose request another question makes or made
+        self.pending: dict[str, Asked] = {}
+        self.done = Inferred()
+        total = cell.n_asked_items * cell.repeats
+        self.progress = Progress(f"{cell.checkpoint.key} on {cell.task.task}", total, log)
+
+    async def run(self) -> Inferred:
+        instances = self._prefetched()
+        try:
+            first = await anext(instances, None)
+            if first is not None:  # else no model is loaded
+                async with self.cell.model() as model:
+                    await self._ask(model, _chain(first, instances))
+        finally:
+            await instances.aclose()
+        self._share()
+        self._check()
+        self.done.version = digest([self.cell.key, _responses_digest(self.table, self.wanted)])
+        self.log(self.progress.line())
+        return self.done
+
+    async def _ask(self, model: LMM, instances: AsyncIterator[Instance]) -> None:
+        likely = self.cell.task.output_type != "generate_until"
+        responses = model.loglikelihood(instances) if likely else model.generate_until(instances)
+        in_a_row = 0
+        async with RowWriter(self.table.append) as writer:
+            async for response in responses:
+                asked = self.pending.pop(response.id)
+                kept = response.error is None or response.error.kind in PERMANENT
+                self.progress.answered(failed=not kept)
+                if kept:
+                    in_a_row = 0
+                    self.done.asked += 1
+                    self.done.errors += response.error is not None
+                    await writer.add(row_of(asked, response, self.run_id))
+                else:
+                    in_a_row += 1
+                    self._failed(response)
+                    if in_a_row >= GIVE_UP_AFTER:
+                        raise ModelUnusable(f"{in_a_row} requests failed one after another: {self._causes()}")
+
+    def _failed(self, response: Response) -> None:
+        assert response.error is not None
+        self.done.failed += 1
+        cause = f"{response.error.kind}: {response.error.message[:200]}"
+        if cause in self.done.causes or len(self.done.causes) < 10:
+            self.done.causes[cause] = self.done.causes.get(cause, 0) + 1
+        if self.done.failed == 1:
+            self.log(f"a request failed after its retries: {cause}")
+
+    def _causes(self) -> str:
+        return "; ".join(f"{count} x {cause}" for cause, count in self.done.causes.items())
+
+    def _check(self) -> None:
+        if self.done.failed:
+            raise InferenceIncomplete(
+                f"{self.done.failed} requests failed ({self._causes()}). "
+                f"{self.done.asked} answers of this run are kept: run the cell again and only the rest is asked."
+            )
+
+    # --- what to ask ------------------------------------------------------------------------
+
+    async def _prefetched(self) -> AsyncIterator[Instance]:
+        """Instances in media order; the next chunk is read while this one is asked."""
+        chunks = self._chunks()
+        reading = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+        try:
+            while (chunk := await reading) is not None:
+                reading = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+                for instance in chunk:
+                    yield instance
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def _chunks(self) -> Iterator[list[Instance]]:
+        items, media = items_of(self.store, self.cell.task), MediaPool(media_of(self.store, self.cell.task))
+        order = items.media_order()
+        limit = self.cell.variant.limit
+        if limit is not None:
+            order = [row for row in order if row < limit]
+        for start in range(0, len(order), CHUNK):
+            rows = items.take(order[start : start + CHUNK], COLUMNS)
+            lacking = [(q, a) for row in rows for q in [question(self.cell.task, row)] for a in self._lacking(q)]
+            for batch in media.within(lacking, CHUNK_BYTES):
+                yield [self._instance(asked_question, asked, media) for asked_question, asked in batch]
+
+    def _lacking(self, asked_question: Question) -> Iterator[Asked]:
+        """The samples of a question that are neither stored nor being asked."""
+        item = asked_question.item
+        if item.missing_media and not self.cell.by_item:
+            self.done.missing_media += 1
+            return
+        for sample in range(self.cell.repeats):
+            key = request_key(
+                self.cell.settings, asked_question.inputs, sample, item.id if self.cell.by_item else None
+            )
+            row = hash((item.id, sample, 0, key))
+            self.wanted.add(row)
+            if row in self.stored:
+                self.progress.already()
+            elif hash(key) in self.requested:
+                self.shared.append(Asked(item.id, sample, key))
+            else:
+                self.requested.add(hash(key))
+                yield Asked(item.id, sample, key)
+
+    def _instance(self, asked_question: Question, asked: Asked, media: MediaPool) -> Instance:
+        self.pending[asked.request_key] = asked
+        gen = dict(self.cell.gen_kwargs)
+        if "seed" in gen:
+            gen["seed"] += asked.sample  # one seed for all samples would give one answer K times
+        return Instance(
+            messages=asked_question.messages,
+            media_list=media.of(asked_question),
+            gen_kwargs=gen,
+            continuations=asked_question.continuations,
+            id=asked.request_key,
+            item_id=asked.item_id,
+            sample=asked.sample,
+        )
+
+    # --- one answer for several questions -----------------------------------------------------
+
+    def _share(self) -> None:
+        """Give questions with the same request the answer that one of them got."""
+        for start in range(0, len(self.shared), 512):
+            chunk = self.shared[start : start + 512]
+            rows = {row["request_key"]: row for row in self.table.by_request({a.request_key for a in chunk})}
+            copies = [
+                {**rows[a.request_key], "item_id": a.item_id, "sample": a.sample, "run_id": self.run_id}
+                for a in chunk
+                if a.request_key in rows
+            ]
+            self.table.append(copies)
+            self.done.reused += len(copies)
+            self.progress.already(len(copies))
+
+
+class MediaPool:
+    """Media of neighbouring questions: each read once and encoded once."""
+
+    def __init__(self, table: MediaTable) -> None:
+        self._table = table
+        self._held: OrderedDict[str, Media] = OrderedDict()
+
+    def within(self, lacking: list[tuple[Question, Asked]], limit: int) -> Iterator[list[tuple[Question, Asked]]]:
+        """The questions in batches whose media together stay below `limit` bytes, media loaded."""
+        batch: list[tuple[Question, Asked]] = []
+        held: dict[str, int] = {}
+        for entry in lacking:
+            sizes = {m.sha: self._table.size(m.sha) for m in entry[0].item.media if m.sha}
+            if batch and sum({**held, **sizes}.values()) > limit:
+                self._load(batch)
+                yield batch
+                batch, held = [], {}
+            held.update(sizes)
+            batch.append(entry)
+        if batch:
+            self._load(batch)
+            yield batch
+
+    def _load(self, batch: list[tuple[Question, Asked]]) -> None:
+        mimes = {m.sha: m.mime for asked_question, _ in batch for m in asked_question.item.media if m.sha}
+        self._held = OrderedDict((sha, self._held[sha]) for sha in mimes if sha in self._held)
+        found = self._table.read([sha for sha in mimes if sha not in self._held])
+        self._held.update({sha: Media(data, mimes[sha], sha) for sha, data in found.items()})
+
+    def of(self, asked_question: Question) -> tuple[Media, ...]:
+        return tuple(self._held[m.sha] for m in asked_question.item.media if m.sha)
+
+
+async def _chain(first: Instance, rest: AsyncIterator[Instance]) -> AsyncIterator[Instance]:
+    yield first
+    async for instance in rest:
+        yield instance
+
+
+def _responses_digest(table: OutputsTable, wanted: set[int]) -> str:
+    """Of the cell's responses, whatever order they came in: a sum of hashes."""
+    total, left = 0, wanted
+    for row in table.answers():
+        identity = hash((row["item_id"], row["sample"], row["step"], row["request_key"]))
+        if identity in left:
+            left.discard(identity)
+            parts = [row["item_id"], str(row["sample"]), row["request_key"], row["text"] or "", row["finish_reason"]]
+            parts += [str(row["loglikelihoods"]), row["error_kind"] or ""]
+            total += int.from_bytes(hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).digest()[:16], "big")
+    return f"{total % 2**128:032x}"

@@ -1,0 +1,221 @@
+"""From a benchmark's rows to Lance: items in order, each medium once, bytes as they came."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import IO, Any
+
+import pyarrow as pa
+
+from eval_assets.pipeline.clusters import SharedMedia
+from eval_assets.versions import StreamDigest, item_hash
+from resources.store import Store
+from resources.store.items import ColumnTypes, ItemsTable, to_batch
+from resources.store.media import MediaTable, MediaWriter
+from resources.store.records import datasets
+from task_defs import MediaBytes, TaskDef, TaskFunctions, compile_task, open_source, read_media
+from task_defs.digests import data_digest
+from task_defs.media import is_media
+
+_ROWS = 512  # rows turned into Arrow at a time
+
+
+class DuplicateIds(ValueError):
+    """Two rows claim the same id: nothing can be paired by it."""
+
+
+@dataclass
+class Ingested:
+    """What an ingestion found and did."""
+
+    task: str
+    version: str = ""
+    origin: str = ""
+    items: int = 0
+    missing_media: int = 0
+    media: int = 0
+    media_bytes: int = 0
+    new_media_bytes: int = 0
+    change: str = "unchanged"  # unchanged, appended, replaced
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+
+
+def items_of(store: Store, task: TaskDef) -> ItemsTable:
+    return ItemsTable(store.table("datasets", task.task))
+
+
+def media_of(store: Store, task: TaskDef) -> MediaTable:
+    """Tasks that read the same data folder share their media."""
+    return MediaTable(store.table("media", task.data_folder or task.task))
+
+
+def ingest(task: TaskDef, store: Store) -> Ingested:
+    """Bring the store's items up to the task's source.
+
+    Reads the source once, in flat memory: media go to their table as they come, the items' fields
+    to a spool file and from there to Lance in one commit. The same rows give the same version and
+    write nothing; rows added at the end are appended. A row that cannot be read is quarantined.
+
+    Raises DuplicateIds, and TaskError where the source is not found.
+    """
+    store.ensure_writable()
+    done = Ingested(task.task)
+    source = open_source(task)
+    done.origin = source.origin
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass") as spool:
+        types, clusters, hashes = _spool(task, store, source, spool, done)
+        done.version = hashes.hexdigest()
+        _publish(task, store, spool, types, clusters, done)
+    done.media, done.media_bytes = media_of(store, task).totals()
+    _record(task, store, done)
+    return done
+
+
+def _spool(
+    task: TaskDef, store: Store, source: Any, spool: IO[str], done: Ingested
+) -> tuple[ColumnTypes, SharedMedia, StreamDigest]:
+    functions, types, clusters, hashes = compile_task(task), ColumnTypes(), SharedMedia(), StreamDigest()
+    positions: dict[str, int] = {}
+    with MediaWriter(media_of(store, task)) as media:
+        for row in source.rows():
+            try:
+                if row.doc is None:
+                    raise ValueError(row.error)
+                entry = _entry(functions, row.doc, row.position, media, source.root)
+            except (ValueError, LookupError) as error:
+                done.quarantined.append({"position": row.position, "reason": str(error)[:500]})
+                continue
+            first = positions.setdefault(entry["item_id"], row.position)
+            if first != row.position:
+                raise DuplicateIds(
+                    f"task {task.task}: rows {first} and {row.position} of {done.origin} both have the id "
+                    f"{entry['item_id']!r}: name a field that is unique in doc_to_id"
+                )
+            entry["position"] = done.items
+            types.see(entry["doc"])
+            clusters.add(_shas(entry))
+            hashes.add(entry["item_id"])
+            hashes.add(entry["item_hash"])
+            done.items += 1
+            done.missing_media += any(m["missing"] for m in entry["media"])
+            spool.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    done.new_media_bytes = media.added_bytes
+    return types, clusters, hashes
+
+
+def _entry(
+    functions: TaskFunctions, row: dict[str, Any], position: int, media: MediaWriter, root: Any
+) -> dict[str, Any]:
+    item_id = functions.item_id(row, position)
+    found: list[dict[str, str | None]] = []
+    for value in functions.visuals(row, item_id):
+        medium = read_media(value, root)
+        if isinstance(medium, MediaBytes):
+            found.append({"sha": media.add(medium.data, medium.mime), "mime": medium.mime, "missing": None})
+        else:
+            found.append({"sha": None, "mime": "", "missing": medium.reason})
+    # A path stays a field that people can read; bytes live in the media table only.
+    doc = {name: value for name, value in row.items() if not is_media(value)}
+    return {
+        "item_id": item_id,
+        "doc": doc,
+        "media": found,
+        "item_hash": item_hash(doc, [m["sha"] or f"missing: {m['missing']}" for m in found]),
+        "target": functions.target(doc, item_id),
+        "cluster": functions.cluster(doc, item_id),
+    }
+
+
+def _publish(
+    task: TaskDef, store: Store, spool: IO[str], types: ColumnTypes, clusters: SharedMedia, done: Ingested
+) -> None:
+    table, schema = items_of(store, task), types.schema()
+    before = datasets(store).get(task=task.task)
+    same_definition = before is not None and before["definition"] == data_digest(task)
+    there = table.count() if same_definition else 0
+    if same_definition and before and before["version"] == done.version and there == done.items:
+        return
+    grown = 0 < there < done.items and table.schema() == schema and _begins_alike(table, spool, clusters)
+    rows = islice(_lines(spool), there if grown else 0, None)
+    batches = _batches((json.loads(line) for line in rows), clusters, schema)
+    (table.append if grown else table.replace)(batches, schema)
+    done.change = "appended" if grown else "replaced"
+    _publish_parquet(task, store, table)
+
+
+def _begins_alike(table: ItemsTable, spool: IO[str], clusters: SharedMedia) -> bool:
+    """Whether the stored items are the first ones of the spool, in the same media clusters."""
+    lines = _lines(spool)
+    for batch in table.batches(["item_id", "item_hash", "media_cluster"]):
+        for row in batch:
+            entry = json.loads(next(lines))
+            cluster = clusters.cluster(_shas(entry))
+            if row != {"item_id": entry["item_id"], "item_hash": entry["item_hash"], "media_cluster": cluster}:
+                return False
+    return True
+
+
+def _shas(entry: dict[str, Any]) -> list[str]:
+    return [m["sha"] for m in entry["media"] if m["sha"]]
+
+
+def _lines(spool: IO[str]) -> Iterator[str]:
+    spool.seek(0)
+    return iter(spool)
+
+
+def _batches(
+    entries: Iterator[dict[str, Any]], clusters: SharedMedia, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    while chunk := list(islice(entries, _ROWS)):
+        docs = [entry["doc"] for entry in chunk]
+        for entry in chunk:
+            entry["media_cluster"] = clusters.cluster(_shas(entry))
+            entry["cluster"] = entry["cluster"] or entry["media_cluster"]
+            entry["target"] = None if entry["target"] is None else json.dumps(entry["target"], ensure_ascii=False)
+            entry["doc"] = json.dumps(entry["doc"], ensure_ascii=False)
+        yield to_batch(chunk, docs, schema)
+
+
+def _publish_parquet(task: TaskDef, store: Store, table: ItemsTable) -> None:
+    """The metadata for everything that reads Parquet with column projection."""
+    import pyarrow.parquet as pq
+
+    with tempfile.TemporaryFile() as spool:
+        dataset = table.table()
+        with pq.ParquetWriter(spool, dataset.schema) as writer:
+            for batch in dataset.to_batches(scan_in_order=True):
+                writer.write_batch(batch)
+        spool.seek(0)
+        store.write_file(spool.read(), "datasets", f"{task.task}.parquet")
+
+
+def _record(task: TaskDef, store: Store, done: Ingested) -> None:
+    records = datasets(store)
+    before = records.get(task=task.task) or {}
+    same = before.get("version") == done.version and before.get("definition") == data_digest(task)
+    records.upsert(
+        [
+            {
+                "task": task.task,
+                "version": done.version,
+                "definition": data_digest(task),
+                "source": done.origin,
+                "n_items": done.items,
+                "n_missing_media": done.missing_media,
+                "n_media": done.media,
+                "media_bytes": done.media_bytes,
+                "quarantined": json.dumps(done.quarantined),
+                # Digests of what was rendered hold for these rows only.
+                "request_digests": before.get("request_digests") if same else None,
+                "label_digests": before.get("label_digests") if same else None,
+                "at": datetime.now(UTC),
+            }
+        ]
+    )
+

@@ -1,0 +1,96 @@
+"""A task's metrics, resolved against what its judge offers, and estimated."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eval_assets.pipeline.item_scores import ItemScores
+from eval_assets.pipeline.scoring import task_judge
+from judges import Metric
+from stats import (
+    Estimate,
+    PairedDifference,
+    mean_estimate,
+    paired_difference,
+    paired_ratio_difference,
+    ratio_estimate,
+    stratified_estimate,
+)
+from task_defs import TaskDef
+
+
+class UnknownMetric(ValueError):
+    """The task asks for a metric that its judge does not offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMetric:
+    """A metric under the name the task gives it. macro_over: a plain mean over this field's values."""
+
+    name: str
+    metric: Metric
+    macro_over: str | None = None
+    higher_is_better: bool = True
+
+    @property
+    def aggregation(self) -> str:
+        kind = "ratio of sums" if self.metric.kind == "ratio" else "mean"
+        return f"{kind}, macro over {self.macro_over}" if self.macro_over else kind
+
+
+def task_metrics(task: TaskDef) -> list[TaskMetric]:
+    """The task's metrics, the primary one first; without a metric_list, the judge's own."""
+    offered = {m.name: m for m in task_judge(task).metrics}
+    if not task.metric_list:
+        return [TaskMetric(m.name, m, None, m.higher_is_better) for m in offered.values()]
+    found = []
+    for spec in task.metric_list:
+        if spec.metric not in offered:
+            raise UnknownMetric(
+                f"task {task.task}: judge {task.judge['name']!r} offers {', '.join(offered)}, not {spec.metric!r}"
+            )
+        metric = offered[spec.metric]
+        better = metric.higher_is_better if spec.higher_is_better is None else spec.higher_is_better
+        found.append(TaskMetric(spec.name, metric, spec.macro_over, better))
+    return found
+
+
+def estimate(metric: TaskMetric, scores: ItemScores, level: float = 0.95) -> Estimate:
+    """The metric with its interval, by the estimator that its kind asks for."""
+    top, bottom = scores.parts(metric.metric)
+    if metric.macro_over:
+        strata = scores.by[metric.macro_over]
+        return stratified_estimate(top, strata, scores.clusters, denominator=bottom, level=level)
+    if bottom is not None:
+        return ratio_estimate(top, bottom, scores.clusters, level=level)
+    return mean_estimate(top, scores.clusters, level=level)
+
+
+def difference(
+    metric: TaskMetric, a: ItemScores, b: ItemScores, *, level: float = 0.95, margin: float | None = None
+) -> PairedDifference:
+    """a minus b on the same items in the same order."""
+    import numpy as np
+
+    top_a, bottom_a = a.parts(metric.metric)
+    top_b, bottom_b = b.parts(metric.metric)
+    if not metric.macro_over and bottom_a is None:
+        return paired_difference(top_a, top_b, a.clusters, level=level, margin=margin)
+    strata = a.by[metric.macro_over] if metric.macro_over else None
+    ones = np.ones(len(top_a))
+    return paired_ratio_difference(
+        top_a, ones if bottom_a is None else bottom_a, top_b, ones if bottom_b is None else bottom_b,
+        a.clusters, strata=strata, level=level, margin=margin,
+    )  # fmt: skip
+
+
+def metric_fields(metric: TaskMetric, scores: ItemScores) -> dict[str, Any]:
+    """The estimate as a report shows it, coverage beside it."""
+    fields = asdict(estimate(metric, scores))
+    return {
+        **fields,
+        "coverage": scores.coverage,
+        "aggregation": metric.aggregation,
+        "higher_is_better": metric.higher_is_better,
+    }

@@ -1,0 +1,126 @@
+"""Stored items as a task asks them: rendered, with the digests that keys are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval_assets.pipeline.ingest import items_of
+from eval_assets.versions import StreamDigest, digest, input_hash
+from resources.models.base import Message
+from resources.store import Store
+from resources.store.records import datasets
+from task_defs import Item, MediaRef, TaskDef, compile_task, label_digest, place_media, prompt_digest
+
+COLUMNS = ("item_id", "item_hash", "doc", "media", "media_cluster")
+
+
+class NotIngested(RuntimeError):
+    """The task's items are not in the store yet, or were made by another definition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An item and what a model sees of it.
+
+    inputs: hash of that (`input_hash`); continuations: the choices of a log-likelihood task.
+    """
+
+    item: Item
+    messages: tuple[Message, ...]
+    continuations: tuple[str, ...]
+    inputs: str
+
+
+def question(task: TaskDef, row: Mapping[str, Any]) -> Question:
+    """A stored row, rendered. Raises RenderError naming task, field and item."""
+    item = item_of(task, row)
+    text = compile_task(task).text(item.doc, item.id)
+    present = [m for m in item.media if m.sha]
+    parts = place_media(text, len(present), [m.kind for m in present])
+    messages = (Message("user", parts),)
+    continuations = item.choices or () if task.output_type != "generate_until" else ()
+    shas = [m.sha or f"missing: {m.missing}" for m in item.media]
+    return Question(item, messages, continuations, input_hash([["user", parts]], shas, continuations))
+
+
+def item_of(task: TaskDef, row: Mapping[str, Any]) -> Item:
+    """A stored row as the task's definition of today reads it: label, choices and cluster are derived."""
+    functions, doc, item_id = compile_task(task), json.loads(row["doc"]), row["item_id"]
+    media = tuple(MediaRef(m["sha"], m["mime"] or "", m["missing"]) for m in row["media"] or ())
+    return Item(
+        id=item_id,
+        doc=doc,
+        target=functions.target(doc, item_id),
+        choices=functions.choices(doc, item_id),
+        media=media,
+        cluster=functions.cluster(doc, item_id) or row["media_cluster"],
+    )
+
+
+def questions(
+    store: Store, task: TaskDef, *, limit: int | None = None, rows: int = 512, columns: Sequence[str] = COLUMNS
+) -> Iterator[list[Question]]:
+    """All questions (or the first `limit`) in order of position, in batches."""
+    left = limit
+    for batch in items_of(store, task).batches(columns, rows):
+        taken = batch if left is None else batch[:left]
+        if taken:
+            yield [question(task, row) for row in taken]
+        if left is not None:
+            left -= len(taken)
+            if left <= 0:
+                return
+
+
+def dataset_record(store: Store, task: TaskDef) -> dict[str, Any]:
+    """What is known of the task's data set; raises NotIngested."""
+    record = datasets(store).get(task=task.task)
+    if record is None:
+        raise NotIngested(f"task {task.task} has no items in {store.root}: materialize benchmark_dataset for it")
+    return record
+
+
+def request_digest(store: Store, task: TaskDef) -> str:
+    """Digest of the task's request inputs, computed once per data set version and prompt."""
+    return _memo(store, task, "request_digests", prompt_digest(task), _inputs)
+
+
+def labels_digest(store: Store, task: TaskDef) -> str:
+    """Digest of the items' labels, clusters and categories, computed once per definition of them."""
+    return _memo(store, task, "label_digests", label_digest(task), _labels)
+
+
+def _memo(store: Store, task: TaskDef, column: str, key: str, parts: Any) -> str:
+    record = dataset_record(store, task)
+    known: dict[str, str] = json.loads(record[column] or "{}")
+    if key not in known:
+        stream = StreamDigest()
+        for part in parts(task, items_of(store, task).batches(COLUMNS)):
+            stream.add(part)
+        known[key] = stream.hexdigest()
+        datasets(store).upsert([{**record, column: json.dumps(known)}])
+    return known[key]
+
+
+def _inputs(task: TaskDef, batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
+    for batch in batches:
+        for row in batch:
+            asked = question(task, row)
+            yield asked.item.id
+            yield asked.inputs
+
+
+def _labels(task: TaskDef, batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
+    functions = compile_task(task)
+    for batch in batches:
+        for row in batch:
+            item = item_of(task, row)
+            yield label_hash(item, functions.categories(item.doc, item.id))
+
+
+def label_hash(item: Item, categories: Mapping[str, str]) -> str:
+    """Of what scoring and reporting know of an item beside its question."""
+    return digest([item.id, item.target, list(item.choices or ()), item.cluster, dict(categories)])

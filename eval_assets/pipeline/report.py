@@ -1,0 +1,171 @@
+"""What one cell says: every metric with its interval, by category, with what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from eval_assets.pipeline.cell import Cell, finish, record_of
+from eval_assets.pipeline.files import report_name, write_json
+from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
+from eval_assets.pipeline.metrics import TaskMetric, metric_fields, task_metrics
+from eval_assets.pipeline.scoring import scores_of
+from eval_assets.versions import digest
+from resources.store import Store
+from resources.store.records import summary
+from resources.store.tables import quoted
+from task_defs import TaskDef
+
+# Bump when the same scores make another report.
+REPORT_VERSION = 1
+# A field with more values than this is no breakdown but an id.
+MOST_CATEGORIES = 200
+
+
+def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) -> dict[str, Any]:
+    """The cell's report, written as JSON, its metrics also to the summary table.
+
+    A variant's report is kept under the variant's name and never enters the summary.
+    """
+    scores = record_of(store, cell, "scores")
+    if scores is None:
+        raise LookupError(f"{cell.checkpoint.key} on {cell.task.task} is not judged yet: materialize judge_scores")
+    report = make_report(cell, store, scores)
+    report["version"] = digest([scores["version"], stats_digest(), [m["name"] for m in report["metric_list"]]])
+    write_json(store, report, report_name(cell.checkpoint.key, cell.variant.id), cell.task.task)
+    if not cell.variant.id:
+        _summarize(store, cell, report)
+    finish(
+        store, cell, "report", key=scores["version"], version=report["version"], n_rows=scores["n_rows"], run_id=run_id
+    )
+    log(headline(report))
+    return report
+
+
+def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict[str, Any]:
+    """The report as JSON-able data; NaN where something is unknown."""
+    metrics = task_metrics(cell.task)
+    items = load_item_scores(store, cell.checkpoint.key, cell.task.task, cell.variant.id)
+    counts = _counts(store, cell)
+    return {
+        "checkpoint": cell.checkpoint.key,
+        "task": cell.task.task,
+        "variant": cell.variant.id,
+        "run": cell.checkpoint.run,
+        "step": cell.checkpoint.step,
+        "primary": metrics[0].name,
+        "metric_list": [{"name": m.name, "aggregation": m.aggregation} for m in metrics],
+        "metrics": {m.name: metric_fields(m, items) for m in metrics},
+        "by": _breakdowns(cell.task, metrics, items),
+        "bounds": _bounds(metrics[0], items),
+        "clusters": _clusters_from(cell.task, items),
+        "n_items": len(items.ids),
+        "n_samples": int(items.samples.sum()),
+        "n_scored": int(items.scored.sum()),
+        "coverage": items.coverage,
+        **counts,
+        "scores_version": scores_record["version"],
+        "judge": cell.task.judge,
+        "gen_kwargs": cell.gen_kwargs,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _breakdowns(task: TaskDef, metrics: list[TaskMetric], items: ItemScores) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    plain = [m for m in metrics if not m.macro_over]  # a macro average over categories has no category
+    for field in task.report_by:
+        values = sorted(set(items.by[field]) - {""}, key=_natural)
+        if len(values) <= MOST_CATEGORIES:
+            parts = {value: items.take(items.by[field] == value) for value in values}
+            found[field] = {v: {m.name: metric_fields(m, part) for m in plain} for v, part in parts.items()}
+    return found
+
+
+def _natural(value: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(value), "")
+    except ValueError:
+        return (1, 0.0, value)
+
+
+def _bounds(metric: TaskMetric, items: ItemScores) -> dict[str, float]:
+    """The primary mean with everything unscored wrong, and with everything unscored right."""
+    import numpy as np
+
+    if metric.metric.kind != "mean" or metric.macro_over or not len(items.ids):
+        return {"all_wrong": float("nan"), "all_right": float("nan")}
+    values, _ = items.parts(metric.metric)
+    share = items.scored / items.samples
+    known = np.where(np.isnan(values), 0.0, values) * share
+    return {"all_wrong": float(known.mean()), "all_right": float((known + 1 - share).mean())}
+
+
+def _clusters_from(task: TaskDef, items: ItemScores) -> str:
+    if task.cluster_key:
+        return str(task.cluster_key) if isinstance(task.cluster_key, str) else task.cluster_key.name
+    return "none: items are independent" if items.clusters is None else "shared media (no cluster_key given)"
+
+
+def _counts(store: Store, cell: Cell) -> dict[str, Any]:
+    """Flags, reasons for unscored samples, tokens and seconds, counted by DuckDB."""
+    import duckdb
+
+    dataset = scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id).dataset()
+    assert dataset is not None
+    columns = ["flags", "unscored", "prompt_tokens", "completion_tokens", "seconds"]
+    scores = dataset.to_table(columns=columns)
+    connection = duckdb.connect()
+    connection.register("scores", scores)
+    flags = connection.execute("SELECT flag, count(*) FROM (SELECT unnest(flags) AS flag FROM scores) GROUP BY 1").fetchall()
+    reasons = connection.execute(
+        "SELECT split_part(unscored, ':', 1), count(*) FROM scores WHERE unscored IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
+    ).fetchall()
+    usage = connection.execute(
+        "SELECT sum(prompt_tokens), sum(completion_tokens), median(seconds), quantile_cont(seconds, 0.95) FROM scores"
+    ).fetchone()
+    names = ("prompt_tokens", "completion_tokens", "median_seconds", "p95_seconds")
+    return {"flags": dict(flags), "unscored": dict(reasons), "usage": dict(zip(names, usage or (), strict=True))}
+
+
+def _summarize(store: Store, cell: Cell, report: dict[str, Any]) -> None:
+    point, task = cell.checkpoint, cell.task.task
+    shared = {"checkpoint": point.key, "task": task, "run": point.run, "step": point.step, "at": datetime.now(UTC)}
+    names = ("value", "se", "ci_low", "ci_high", "n", "n_clusters", "coverage", "higher_is_better")
+    rows = [
+        {
+            **shared,
+            "metric": name,
+            "is_primary": name == report["primary"],
+            "version": report["version"],
+            **{k: fields[k] for k in names},
+        }
+        for name, fields in report["metrics"].items()
+    ]
+    summary(store).upsert(rows, replacing=f"checkpoint = {quoted(point.key)} AND task = {quoted(task)}")
+
+
+def headline(report: dict[str, Any]) -> str:
+    """The primary metric in one line."""
+    m = report["metrics"][report["primary"]]
+    clusters = f" in {m['n_clusters']} clusters" if m["n_clusters"] != m["n"] else ""
+    return (
+        f"{report['checkpoint']} on {report['task']}: {report['primary']} {percent(m['value'])} "
+        f"[{percent(m['ci_low'])}, {percent(m['ci_high'])}], n = {m['n']}{clusters}, "
+        f"coverage {percent(m['coverage'])}"
+    )
+
+
+def percent(value: float) -> str:
+    return "n/a" if value is None or value != value else f"{100 * value:.1f} %"
+
+
+def stats_digest() -> str:
+    """Of the source of `stats`: an edited estimator re-reports and asks nobody anything."""
+    from pathlib import Path
+
+    import stats
+
+    folder = Path(stats.__file__).parent
+    return digest([REPORT_VERSION, {p.name: digest(p.read_text()) for p in sorted(folder.glob("*.py"))}])

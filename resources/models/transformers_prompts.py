@@ -1,0 +1,180 @@
+"""Conversations → what a processor of Transformers takes: rendered text and decoded pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from resources.models.base import Media, Message
+from resources.models.pictures import BadPicture, decode_picture
+
+# Pictures kept decoded: questions about one picture follow each other.
+KEPT_PICTURES = 16
+
+
+class Refused(Exception):
+    """One request that cannot be answered, and why; the others go on."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered conversation: text with a placeholder for each picture, and the pictures."""
+
+    text: str
+    pictures: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A prompt together with one continuation of it.
+
+    tokens:  the tokens at its end that are the continuation's.
+    context: every token but the last, with a placeholder for each picture.
+    """
+
+    prompt: Prompt
+    tokens: tuple[int, ...]
+    context: tuple[int, ...]
+
+    @property
+    def shared(self) -> tuple[Any, ...]:
+        """Equal for choices that differ in their last token only: one pass of the model does for all."""
+        return (self.context, tuple(id(picture) for picture in self.prompt.pictures))
+
+
+class Prompts:
+    """Makes prompts for one processor, or for a tokenizer where the model knows no pictures."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+        self.tokenizer = getattr(processor, "tokenizer", processor)
+        self.sees_pictures = hasattr(processor, "image_processor")
+        self._picture = lru_cache(maxsize=KEPT_PICTURES)(decode_picture)
+        self._template = getattr(processor, "chat_template", None) or self.tokenizer.chat_template
+
+    @cached_property
+    def add_special_tokens(self) -> bool:
+        """Whether tokenizing a rendered conversation adds the tokenizer's own first tokens.
+
+        As Transformers does it: never to a tokenizer's template, which writes what it wants; to a
+        processor's unless the template begins with the first token itself.
+        """
+        if not self._template:
+            return True
+        bos = self.tokenizer.bos_token
+        rendered = self._render([Message("user", (("text", "?"),))])
+        return self.sees_pictures and not (bos and rendered.startswith(bos))
+
+    def prompt(self, turns: Sequence[Message], media: Sequence[Media]) -> Prompt:
+        """Render a conversation. An assistant turn at its end is continued, not closed.
+
+        Raises Refused for media that this backend or this model cannot take.
+        """
+        pictures = tuple(
+            self._media(media[int(i)]) for turn in turns for kind, i in turn.parts if kind == "media"
+        )
+        text = self._render(turns)
+        token = getattr(self.processor, "image_token", None)
+        if token and text.count(token) != len(pictures):
+            said = text.count(token)
+            raise Refused("bad_request", f"{len(pictures)} pictures, but the prompt has {token} {said} times")
+        return Prompt(text, pictures)
+
+    def choice(self, turns: Sequence[Message], media: Sequence[Media], continuation: str) -> Choice:
+        """A continuation after a conversation; its tokens are those that the prompt does not have.
+
+        The conversation with and without it is rendered by the chat template and tokenized whole,
+        so a token that spans the border is the one that the model would read.
+        """
+        before, whole = self.prompt(turns, media), self.prompt(_continued(turns, continuation), media)
+        prompt_ids, ids = self._ids(before.text), self._ids(whole.text)
+        shorter = min(len(prompt_ids), len(ids))
+        common = next((n for n in range(shorter) if prompt_ids[n] != ids[n]), shorter)
+        if common == len(ids):
+            raise Refused("bad_request", f"the continuation {continuation!r} has no tokens of its own")
+        if common == 0:
+            raise Refused("bad_request", "a continuation needs a prompt before it")
+        return Choice(whole, tuple(ids[common:]), tuple(ids[:-1]))
+
+    def encode(self, prompts: Sequence[Prompt], side: str) -> dict[str, Any]:
+        """Tensors of a batch, padded on the `left` or the `right`.
+
+        Raises Refused where the processor does not take one of the prompts.
+        """
+        import torch
+
+        arguments: dict[str, Any] = {
+            "text": [prompt.text for prompt in prompts],
+            "padding": True,
+            "padding_side": side,
+            "return_tensors": "pt",
+            "add_special_tokens": self.add_special_tokens,
+        }
+        if any(prompt.pictures for prompt in prompts):
+            arguments["images"] = [list(prompt.pictures) for prompt in prompts]
+        try:
+            inputs = self.processor(**arguments)
+        except (ValueError, TypeError, IndexError, KeyError) as error:
+            raise Refused("bad_request", f"{type(self.processor).__name__}: {error}") from error
+        return {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=self.add_special_tokens)["input_ids"]
+        return ids
+
+    def _media(self, media: Media) -> Any:
+        if media.kind != "image":
+            raise Refused("unsupported", f"{media.kind} ({media.mime}) is not supported by this backend")
+        if not self.sees_pictures:
+            raise Refused("unsupported", "this model takes text only: it cannot see a picture")
+        try:
+            return self._picture(media)
+        except BadPicture as error:
+            raise Refused("bad_media", str(error)) from error
+
+    def _render(self, turns: Sequence[Message]) -> str:
+        if not self._template:
+            token = getattr(self.processor, "image_token", "")
+            lines = ["".join(token if k == "media" else str(v) for k, v in turn.parts) for turn in turns]
+            return "\n".join(lines)
+        content: Callable[[Message], Any] = _content_parts if self.sees_pictures else _content_text
+        last = turns[-1].role == "assistant"
+        try:
+            rendered: str = self.processor.apply_chat_template(
+                [{"role": turn.role, "content": content(turn)} for turn in turns],
+                chat_template=self._template if isinstance(self._template, str) else None,
+                tokenize=False,
+                add_generation_prompt=not last,
+                continue_final_message=last,
+            )
+        except Exception as error:  # a template is a program of its author's and may raise anything
+            raise Refused(
+                "bad_request", f"the chat template does not take this conversation: {error}"
+            ) from error
+        return rendered
+
+
+def _continued(turns: Sequence[Message], continuation: str) -> list[Message]:
+    """The conversation with the continuation in an assistant turn, after what that has already."""
+    last = turns[-1]
+    if last.role == "assistant" and last.parts and last.parts[-1][0] == "text":
+        text = f"{last.parts[-1][1]}{continuation}"
+        return [*turns[:-1], Message("assistant", (*last.parts[:-1], ("text", text)))]
+    return [*turns, Message("assistant", (("text", continuation),))]
+
+
+def _content_parts(turn: Message) -> list[dict[str, str]]:
+    return [
+        {"type": "image"} if kind == "media" else {"type": "text", "text": str(value)}
+        for kind, value in turn.parts
+    ]
+
+
+def _content_text(turn: Message) -> str:
+    return "\n".join(str(value) for kind, value in turn.parts if kind == "text")

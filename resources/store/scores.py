@@ -1,0 +1,53 @@
+"""Verdicts of one cell, written in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from resources.store.tables import open_table, replace
+
+if TYPE_CHECKING:
+    import lance
+
+_FIXED = [
+    ("item_id", pa.string()),
+    ("sample", pa.int32()),
+    ("position", pa.int64()),
+    ("request_key", pa.string()),
+    ("item_hash", pa.string()),  # of question, label and choices: what two cells are paired by
+    ("cluster", pa.string()),
+    ("score", pa.float64()),  # null: unscored
+    ("answer", pa.string()),
+    ("flags", pa.list_(pa.string())),
+    ("unscored", pa.string()),  # the reason
+    ("prompt_tokens", pa.int32()),
+    ("completion_tokens", pa.int32()),
+    ("seconds", pa.float64()),
+]
+
+
+def schema(components: Sequence[str], categories: Sequence[str]) -> pa.Schema:
+    """Fixed columns, a `value_<component>` for each of the judge's, a `by_<field>` for each category."""
+    values = [(f"value_{name}", pa.float64()) for name in components]
+    return pa.schema([*_FIXED, *values, *((f"by_{name}", pa.string()) for name in categories)])
+
+
+@dataclass(frozen=True)
+class ScoresTable:
+    """`scores/<task>/<checkpoint>.lance`; a variant's has the variant's id in its name."""
+
+    uri: str
+
+    def replace(self, batches: Iterator[pa.RecordBatch], of: pa.Schema) -> None:
+        replace(self.uri, pa.RecordBatchReader.from_batches(of, batches), of)
+
+    def count(self) -> int:
+        table = self.dataset()
+        return 0 if table is None else table.count_rows()
+
+    def dataset(self) -> lance.LanceDataset | None:
+        return open_table(self.uri)

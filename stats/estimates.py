@@ -1,0 +1,163 @@
+"""One model: means, ratios of sums and macro averages with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from stats.arrays import (
+    Codes,
+    Labels,
+    Mask,
+    Vector,
+    check_level,
+    cluster_codes,
+    is_binary,
+    scored,
+    vector,
+)
+from stats.influence import Linear, Spread, cr2, linearise
+from stats.intervals import normal_critical, t_critical, wilson
+from stats.results import Estimate
+from stats.strata import strata_of
+
+# Below this many effective items right (or wrong) a t interval for a 0/1 mean is too far off.
+_FEW = 10
+
+
+def mean_estimate(scores: npt.ArrayLike, clusters: Labels | None = None, *, level: float = 0.95) -> Estimate:
+    """Mean score with a confidence interval.
+
+    scores:   (n,), one an item; NaN is unscored: left out, never 0.
+    clusters: (n,) labels (any hashables); items with one label are not independent. None: all are.
+
+    Standard error and t interval by CR2 with Bell-McCaffrey degrees of freedom; without clusters that is
+    sd / sqrt(n) with t(n-1). 0/1 scores of which fewer than 10 effective items are right or wrong get the
+    Wilson interval on the effective n, or on the number of clusters where the design effect is undefined
+    or 0 (all right, all wrong); with clusters its critical value is that of t, since the design effect
+    is itself estimated from them.
+    """
+    values = vector(scores, "scores")
+    keep = scored(scores=values)
+    values = values[keep]
+    return _estimate("mean", linearise(values), keep, clusters, level=level, binary=is_binary(values))
+
+
+def ratio_estimate(
+    numerator: npt.ArrayLike,
+    denominator: npt.ArrayLike,
+    clusters: Labels | None = None,
+    *,
+    level: float = 0.95,
+) -> Estimate:
+    """Ratio of sums, sum(numerator) / sum(denominator), with its linearised standard error.
+
+    numerator, denominator: (n,), items with NaN in either are left out; clusters as in `mean_estimate`.
+    Corpus WER is errors over reference words, F1 is 2 TP over 2 TP + FP + FN. A denominator that sums to
+    0 gives NaN; a negative one is an error.
+    """
+    top, bottom = vector(numerator, "numerator"), vector(denominator, "denominator")
+    keep = scored(numerator=top, denominator=bottom)
+    return _estimate("ratio of sums", linearise(top[keep], bottom[keep]), keep, clusters, level=level)
+
+
+def stratified_estimate(
+    numerator: npt.ArrayLike,
+    strata: Labels,
+    clusters: Labels | None = None,
+    *,
+    denominator: npt.ArrayLike | None = None,
+    weights: Mapping[Hashable, float] | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Weighted mean over strata of each stratum's mean, or of its ratio of sums with a denominator.
+
+    strata:  (n,) labels. A stratum without a scored item makes the value NaN (and is named).
+    weights: one positive weight a stratum, scaled to sum to 1; None: equal ones (the macro average).
+
+    The variance comes from influence values summed per cluster across strata, since strata may share
+    clusters (three splits of questions on the same pictures).
+    """
+    top = vector(numerator, "numerator")
+    bottom = np.ones_like(top) if denominator is None else vector(denominator, "denominator")
+    keep = scored(numerator=top, denominator=bottom)
+    groups = strata_of(strata, keep, weights)
+    what = (
+        f"{'macro average' if weights is None else 'weighted mean'} over {len(groups)} strata "
+        f"of {'means' if denominator is None else 'ratios of sums'}"
+    )
+    return _estimate(what, linearise(top[keep], bottom[keep], groups), keep, clusters, level=level)
+
+
+def _estimate(
+    what: str, linear: Linear, keep: Mask, clusters: Labels | None, *, level: float, binary: bool = False
+) -> Estimate:
+    check_level(level)
+    codes, n_clusters = cluster_codes(clusters, keep)
+    n = len(codes)
+    spread = Spread(np.nan, np.nan) if linear.problem else cr2(linear, codes, n_clusters)
+    low = high = effect = icc = np.nan
+    method, note = what, ""
+    if linear.problem:
+        note = f"undefined: {linear.problem}"
+    elif spread.problem:
+        note = f"its standard error and interval are undefined: {spread.problem}"
+    else:
+        effect = _design_effect(linear, spread.se, clustered=clusters is not None)
+        units = n / effect if effect > 0 else n_clusters
+        fewer = round(min(linear.value, 1 - linear.value) * units, 9)  # 10 of 100 are not 9.999...
+        if binary and fewer < _FEW:
+            critical = normal_critical(level) if clusters is None else t_critical(level, spread.df)
+            low, high = wilson(linear.value, units, critical)
+            method += f"; Wilson interval on {units:.4g} effective items"
+        else:
+            half = t_critical(level, spread.df) * spread.se
+            low, high = linear.value - half, linear.value + half
+            method += f"; t interval with {spread.df:.4g} degrees of freedom"
+            if spread.se == 0:
+                note = "the interval has no width because no variation was seen, not because there is none"
+        if clusters is not None:
+            icc = _icc(linear.influence, codes, n_clusters)
+            method += f", standard error clustered (CR2, {n_clusters} clusters)"
+    return Estimate(
+        value=linear.value,
+        se=spread.se,
+        ci_low=low,
+        ci_high=high,
+        df=spread.df,
+        n=n,
+        n_clusters=n_clusters,
+        design_effect=effect,
+        icc=icc,
+        effective_n=n / effect if effect > 0 else np.inf if effect == 0 else np.nan,
+        method=method,
+        note=note,
+    )
+
+
+def _design_effect(linear: Linear, se: float, clustered: bool) -> float:
+    """Squared ratio of the standard error to that of independent items; NaN where that one is 0."""
+    n = len(linear.influence)
+    alone = cr2(linear, np.arange(n, dtype=np.intp), n).se if clustered else se
+    return (se / alone) ** 2 if alone > 0 else math.nan
+
+
+def _icc(values: Vector, codes: Codes, n_clusters: int) -> float:
+    """Intraclass correlation of values that sum to 0, by analysis of variance; may be negative.
+
+    (MSB - MSW) / (MSB + (m - 1) MSW), m the cluster size corrected for unequal sizes (Donner 1986,
+    International Statistical Review 54).
+    """
+    n = len(values)
+    if n == n_clusters:
+        return math.nan
+    sizes = np.bincount(codes, minlength=n_clusters)
+    between = float(np.sum(np.bincount(codes, values, n_clusters) ** 2 / sizes))
+    mean_between = between / (n_clusters - 1)
+    mean_within = (float(values @ values) - between) / (n - n_clusters)
+    size = (n - float(sizes @ sizes) / n) / (n_clusters - 1)
+    total = mean_between + (size - 1) * mean_within
+    return (mean_between - mean_within) / total if total > 0 else math.nan

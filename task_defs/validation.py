@@ -1,0 +1,87 @@
+"""From faults of the model to lines of the YAML, in words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from task_defs.errors import Mark, Problem, nearest
+from task_defs.generation import GenerationKwargs
+from task_defs.model import FunctionRef, MetricSpec, TaskDef
+from task_defs.yaml_source import RawTask
+
+# Fields of lmms-eval that have another name here.
+_ELSEWHERE = {
+    "process_results": "answers are scored by `judge` and reported by `metric_list`",
+    "filter_list": "answers are extracted by the judge: see its settings",
+    "lmms_eval_specific_kwargs": "write the prompt in doc_to_text or in a task that includes this one",
+    "dataset_kwargs": "a private data set is read with your own Hugging Face login",
+    "num_fewshot": "write the examples in `description` or in doc_to_text",
+    "fewshot_split": "write the examples in `description` or in doc_to_text",
+    "training_split": "only test_split is read",
+    "validation_split": "only test_split is read: set test_split to the split's name",
+}
+
+
+def validation_problems(error: ValidationError, raw: RawTask) -> Iterator[Problem]:
+    """Each fault that pydantic found, in a sentence, with its line in the YAML."""
+    for one in error.errors(include_url=False):
+        location = list(one["loc"])
+        message = one["msg"].removeprefix("Value error, ")
+        context = one.get("ctx", {})
+        if one["type"] == "at_field":
+            location += [int(part) if part.isdigit() else part for part in context["field"].split(".")]
+        elif one["type"] == "extra_forbidden":
+            message = _unknown_field([str(part) for part in location])
+        elif one["type"] == "missing":
+            message = "this field is required"
+            if location[:-1]:
+                message += f" in each entry of {location[0]}"
+        elif "found" not in message:
+            message = f"{message}, found {_shown(one['input'])}"
+        mark = _nearest_mark(location, raw)
+        yield Problem(message[:1].lower() + message[1:], ".".join(map(str, location)), mark.file, mark.line)
+
+
+def _nearest_mark(location: Iterable[Any], raw: RawTask) -> Mark:
+    place = tuple(location)
+    while place and place not in raw.marks:
+        place = place[:-1]
+    return raw.marks[place]
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _unknown_field(location: list[str]) -> str:
+    name = location[-1]
+    if len(location) == 1:
+        if name in _ELSEWHERE:
+            return f"not a field here: {_ELSEWHERE[name]}"
+        return f"unknown field: {nearest(name, TaskDef.model_fields, 'known fields')}"
+    model = GenerationKwargs if location[0] == "generation_kwargs" else MetricSpec
+    return f"unknown field: {nearest(name, model.model_fields, 'known fields')}"
+
+
+def judge_problems(judge: Any, raw: RawTask) -> list[Problem]:
+    """What `judges` has against the task's judge: an unknown name, a wrong setting."""
+    spec = {"name": judge} if isinstance(judge, str) else judge
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        return []  # the model has said so
+    from judges import get_judge, judge_names
+
+    try:
+        # A judge that is given a function of the task is made when the task's code is run.
+        if (
+            not any(isinstance(value, FunctionRef) for value in spec.values())
+            or spec["name"] not in judge_names()
+        ):
+            get_judge(spec)
+    except ValueError as error:
+        mark = _nearest_mark(("judge", "name"), raw)
+        return [Problem(str(error), "judge", mark.file, mark.line)]
+    return []

@@ -1,0 +1,93 @@
+"""A 5 % test rejects 5 %, a 95 % interval covers 95 %: many clusters, few clusters, unequal clusters."""
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+import stats
+
+REPEATS = 1500
+# Two Monte Carlo standard errors at 5 %.
+NOISE = 2 * np.sqrt(0.05 * 0.95 / REPEATS)
+
+
+def lognormal_sizes(clusters: int, smallest: int, largest: int) -> np.ndarray:
+    z = ndtri((np.arange(clusters) + 0.5) / clusters)
+    z = (z - z[0]) / (z[-1] - z[0])
+    return np.round(smallest * (largest / smallest) ** z).astype(int)
+
+
+DESIGNS = {
+    "300x3": (np.full(300, 3), 0.3, 0.10),
+    "100x10": (np.full(100, 10), 0.3, 0.27),
+    "20x30": (np.full(20, 30), 0.2, 0.40),
+    "8x50": (np.full(8, 50), 0.2, 0.50),
+    "40 unequal": (lognormal_sizes(40, 2, 120), 0.2, 0.45),
+    "12 unequal": (lognormal_sizes(12, 3, 100), 0.2, 0.45),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_false_positives_of_the_paired_test(name: str) -> None:
+    sizes, icc, naive_at_least = DESIGNS[name]
+    rng = np.random.default_rng(20)
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    clustered, naive = 0, 0
+    for _ in range(REPEATS):
+        shared = rng.normal(0, np.sqrt(icc), len(sizes))[cluster]
+        b = rng.normal(size=len(cluster))
+        a = b + shared + rng.normal(0, np.sqrt(1 - icc), len(cluster))
+        clustered += stats.paired_difference(a, b, cluster).p_value < 0.05
+        naive += stats.paired_difference(a, b).p_value < 0.05
+    assert clustered / REPEATS <= 0.06 + NOISE
+    if "unequal" not in name:
+        assert clustered / REPEATS >= 0.04 - NOISE
+    assert naive / REPEATS > naive_at_least  # the data do need it
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_coverage_of_the_mean_of_right_and_wrong_answers(name: str) -> None:
+    sizes, icc, _ = DESIGNS[name]
+    rng = np.random.default_rng(21)
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    strength = (1 - icc) / icc
+    covered = 0
+    for _ in range(REPEATS):
+        chance = rng.beta(0.6 * strength, 0.4 * strength, len(sizes))[cluster]
+        result = stats.mean_estimate(rng.random(len(cluster)) < chance, cluster)
+        covered += result.ci_low <= 0.6 <= result.ci_high
+    # With unequal clusters a skewed score costs a point more than the normal ones of the test above.
+    assert (0.925 if "unequal" in name else 0.94) - NOISE <= covered / REPEATS <= 0.97 + NOISE
+
+
+def test_coverage_of_wilson_for_rare_errors_of_independent_items() -> None:
+    rng = np.random.default_rng(22)
+    results = [stats.mean_estimate(rng.random(80) < 0.97) for _ in range(REPEATS)]
+    assert np.mean([r.ci_low <= 0.97 <= r.ci_high for r in results]) >= 0.93 - NOISE
+
+
+def test_coverage_of_a_macro_ratio_over_strata_that_share_clusters() -> None:
+    """Three splits over the same 40 pictures; as if independent the interval covers far too rarely."""
+    rng = np.random.default_rng(23)
+    picture, split = np.tile(np.repeat(np.arange(40), 3), 3), np.repeat(["r", "p", "a"], 120)
+    right = alone = 0
+    for _ in range(REPEATS):
+        length = rng.integers(1, 6, 360)
+        rate = rng.beta(6, 4, 40)[picture]
+        hits = rng.binomial(length, rate)
+        for labels in (picture, None):
+            result = stats.stratified_estimate(hits, split, labels, denominator=length)
+            inside = result.ci_low <= 0.6 <= result.ci_high
+            right, alone = (right + inside, alone) if labels is not None else (right, alone + inside)
+    assert 0.94 - NOISE <= right / REPEATS <= 0.96 + NOISE
+    assert alone / REPEATS < 0.8
+
+
+def test_coverage_of_the_cluster_bootstrap_with_few_clusters() -> None:
+    rng = np.random.default_rng(24)
+    cluster, repeats, covered = np.repeat(np.arange(10), 8), 300, 0
+    for seed in range(repeats):
+        scores = rng.normal(0, 0.7, 10)[cluster] + rng.normal(size=80)
+        result = stats.bootstrap_estimate(np.mean, scores, cluster, seed=seed, resamples=400)
+        covered += result.ci_low <= 0 <= result.ci_high
+    assert covered / repeats >= 0.95 - 2 * np.sqrt(0.05 * 0.95 / repeats)
