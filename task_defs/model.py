@@ -130,7 +130,7 @@ class MetricSpec(BaseModel):
 
 
 class TaskDef(BaseModel):
-    """A benchmark as it is run. See docs of the catalog for what each field means.
+    """A benchmark as it is run. Fields that lmms-eval has as well mean the same.
 
     Made by `load_task` from YAML. A task made in Python has no file: its functions are
     `FunctionRef`s and a relative `dataset_path` starts from the current folder.
@@ -181,13 +181,13 @@ class TaskDef(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> TaskDef:
         if self.source == "function" and self.docs is None:
-            raise fault("docs", "`source: function` needs `docs`, the function that yields the rows")
+            raise fault("source", "`function` needs `docs`, the function that yields the rows")
         if self.docs is not None and self.source not in ("auto", "function"):
             raise fault("docs", f"a function that yields rows cannot be read with source '{self.source}'")
         if not (self.dataset_path or self.data_files or self.docs):
             raise fault("dataset_path", "say where the rows are: dataset_path, data_files or docs")
         if self.output_type == "multiple_choice" and self.doc_to_choice is None:
-            raise fault("doc_to_choice", "`output_type: multiple_choice` needs the choices")
+            raise fault("output_type", "`multiple_choice` needs `doc_to_choice`")
         if self.data_files and self.test_split not in self.data_files:
             raise fault(
                 "test_split",

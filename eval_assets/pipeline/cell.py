@@ -44,6 +44,7 @@ class Cell:
     checkpoint: Checkpoint
     task: TaskDef
     requests: str
+    dataset_version: str
     n_items: int
     variant: Variant = Variant()
 
@@ -95,6 +96,7 @@ class Cell:
         """What a later plan compares itself with, to say why something is to be done again."""
         return {
             "requests": self.requests,
+            "dataset": self.dataset_version,
             "fingerprint": self.checkpoint.fingerprint,
             "engine": self.engine,
             "gen_kwargs": self.gen_kwargs,
@@ -116,10 +118,10 @@ def find_checkpoint(store: Store, key: str) -> Checkpoint:
     return Checkpoint.from_record(row)
 
 
-def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Variant = Variant()) -> Cell:
+def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Variant | None = None) -> Cell:
     """The cell as it stands now. Raises NotIngested and ModelUnusable."""
     record = dataset_record(store, task)
-    return Cell(checkpoint, task, request_digest(store, task), record["n_items"], variant)
+    return Cell(checkpoint, task, request_digest(store, task), record["version"], record["n_items"], variant or Variant())
 
 
 def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.progress import Progress
+from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.questions import COLUMNS, Question, question
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
@@ -91,6 +92,10 @@ class _Inference:
             first = await anext(instances, None)
             if first is not None:  # else no model is loaded
                 async with self.cell.model() as model:
+                    if changed_since(self.cell.checkpoint):
+                        raise ModelUnusable(
+                            f"{self.cell.checkpoint.source} was written to while it was loaded: run the cell again"
+                        )
                     await self._ask(model, _chain(first, instances))
         finally:
             await instances.aclose()

@@ -37,7 +37,14 @@ def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], N
     if not cell.variant.id:
         _summarize(store, cell, report)
     finish(
-        store, cell, "report", key=scores["version"], version=report["version"], n_rows=scores["n_rows"], run_id=run_id
+        store,
+        cell,
+        "report",
+        key=scores["version"],
+        version=report["version"],
+        n_rows=scores["n_rows"],
+        run_id=run_id,
+        details={"stats": stats_digest()},
     )
     log(headline(report))
     return report

@@ -147,10 +147,10 @@ def published_name(name: str) -> str:
 
 
 def save(model: Any, processor: Any, directory: Path) -> None:
-    """Write a Hugging Face checkpoint straight into ``directory``, as training scripts do.
+    """Write a Hugging Face checkpoint straight into ``directory``, file after file, weights last.
 
-    Not atomic on purpose: whoever watches the directory has to tell a checkpoint that is still
-    being written from a whole one.
+    Not made elsewhere and moved into place: training scripts do not either, and whoever watches
+    the directory has to tell a checkpoint that is still being written from a whole one.
     """
     from safetensors.torch import save_file
 

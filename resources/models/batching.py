@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable
 
 from resources.models.base import Instance, Requests, aiter_requests
 
@@ -12,7 +12,7 @@ LINGER = 0.02  # seconds that an unfilled batch waits for a request more
 
 async def batched(
     requests: Requests, size: int, alike: Callable[[Instance], Hashable]
-) -> AsyncIterator[list[Instance]]:
+) -> AsyncGenerator[list[Instance], None]:
     """Runs of consecutive requests that are alike, at most `size` of them.
 
     Reads two batches ahead at most. A batch goes out unfilled when nothing more comes for a

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -91,25 +92,27 @@ class TransformersModel(LMM):
             # Not waited for: a model that is still loading cannot be interrupted.
             thread.shutdown(wait=False, cancel_futures=True)
 
-    async def generate_until(self, requests: Requests) -> AsyncIterator[Response]:
-        async for response in self._answer(requests, self._generate):
-            yield response
+    def generate_until(self, requests: Requests) -> AsyncIterator[Response]:
+        return self._answer(requests, self._generate)
 
-    async def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
-        async for response in self._answer(requests, self._score):
-            yield response
+    def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
+        return self._answer(requests, self._score)
 
     async def _answer(self, requests: Requests, work: Work) -> AsyncIterator[Response]:
-        async for batch in batched(requests, self.batch_size, _alike):
-            start = time.monotonic()
-            abort = threading.Event()
-            try:
-                responses = await self._in_thread(work, batch, abort)
-            finally:
-                abort.set()  # where this is cancelled, the thread stops at its next token
-            seconds = {"total": time.monotonic() - start}
-            for response in responses:
-                yield replace(response, timings=seconds)
+        async with aclosing(batched(requests, self.batch_size, _alike)) as batches:
+            async for batch in batches:
+                for response in await self._batch(batch, work):
+                    yield response
+
+    async def _batch(self, batch: list[Instance], work: Work) -> list[Response]:
+        start = time.monotonic()
+        abort = threading.Event()
+        try:
+            responses = await self._in_thread(work, batch, abort)
+        finally:
+            abort.set()  # where this is cancelled, the thread stops at its next token
+        seconds = {"total": time.monotonic() - start}
+        return [replace(response, timings=seconds) for response in responses]
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         if self._thread is None:
@@ -136,14 +139,16 @@ class TransformersModel(LMM):
         prompts = [
             _or_refused(runner.prompts.prompt, request.turns(), request.media_list) for request in batch
         ]
-        rows = [n for n, prompt in enumerate(prompts) if isinstance(prompt, Prompt)]
+        rows = [(n, prompt) for n, prompt in enumerate(prompts) if isinstance(prompt, Prompt)]
 
-        def generate(some: Sequence[int]) -> list[Answer | Refused]:
-            seeds = [batch[n].gen_kwargs.get("seed") for n in some]
-            return runner.generate([prompts[n] for n in some], decoding, seeds, abort)
+        def generate(some: Sequence[tuple[int, Prompt]]) -> list[Answer | Refused]:
+            seeds = [batch[n].gen_kwargs.get("seed") for n, _ in some]
+            return runner.generate([prompt for _, prompt in some], decoding, seeds, abort)
 
-        answers = dict(zip(rows, in_halves(generate, rows) if rows else [], strict=True))
-        return [_answered(request, answers.get(n, prompts[n])) for n, request in enumerate(batch)]
+        found: list[Any] = list(prompts)
+        for (n, _), answer in zip(rows, in_halves(generate, rows) if rows else [], strict=True):
+            found[n] = answer
+        return [_answered(request, answer) for request, answer in zip(batch, found, strict=True)]
 
     def _score(self, batch: Sequence[Instance], abort: threading.Event) -> list[Response]:
         runner = self._loaded()
@@ -162,8 +167,9 @@ class TransformersModel(LMM):
                 raise Stopped
             for group, result in zip(some, in_halves(runner.score, some), strict=True):
                 for n, choice in enumerate(group):
-                    failed = isinstance(result, Refused)
-                    scores[id(choice)] = result if failed else (result.logprobs[n], result.prompt_tokens)
+                    scores[id(choice)] = (
+                        result if isinstance(result, Refused) else (result.logprobs[n], result.prompt_tokens)
+                    )
         return [
             _failed(request, found)
             if isinstance(found, Refused)

@@ -54,6 +54,8 @@ class Prompts:
     def __init__(self, processor: Any) -> None:
         self.processor = processor
         self.tokenizer = getattr(processor, "tokenizer", processor)
+        # Prompts that are too long are refused in plain words, see Runner; no warning beside them.
+        self.tokenizer.model_max_length = 1 << 60
         self.sees_pictures = hasattr(processor, "image_processor")
         self._picture = lru_cache(maxsize=KEPT_PICTURES)(decode_picture)
         self._template = getattr(processor, "chat_template", None) or self.tokenizer.chat_template
@@ -130,9 +132,11 @@ class Prompts:
 
     def _media(self, media: Media) -> Any:
         if media.kind != "image":
-            raise Refused("unsupported", f"{media.kind} ({media.mime}) is not supported by this backend")
+            raise Refused(
+                "unsupported_media", f"{media.kind} ({media.mime}) is not supported by this backend"
+            )
         if not self.sees_pictures:
-            raise Refused("unsupported", "this model takes text only: it cannot see a picture")
+            raise Refused("unsupported_media", "this model takes text only: it cannot see a picture")
         try:
             return self._picture(media)
         except BadPicture as error:

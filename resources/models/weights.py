@@ -43,7 +43,7 @@ def safetensors_problem(path: str | os.PathLike[str]) -> str | None:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return f"{path.name} has no whole safetensors header: still being written, or not such a file?"
     if size < expected:
-        return f"{path.name} is cut short: {size} of {expected} bytes. Still being written, or copied in part?"
+        return f"{path.name} is cut short: {size} of {expected} bytes. Still being written, or half copied?"
     if size > expected:
         return f"{path.name} is {size - expected} bytes longer than its header says: {size}, not {expected}"
     return None

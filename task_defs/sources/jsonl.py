@@ -14,13 +14,13 @@ _BOM = b"\xef\xbb\xbf"
 
 def read_jsonl(file: Path) -> Docs:
     """Objects of a JSON Lines file; a line that cannot be read is Unreadable, blank lines are skipped."""
+    if file.suffix == ".json" and _is_list(file):
+        yield from _read_list(file)
+        return
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            data = line.removeprefix(_BOM) if number == 1 else line
-            if number == 1 and file.suffix == ".json" and data.lstrip().startswith(b"["):
-                yield from _read_list(file)
-                return
-            if data.strip():
+            data = (line.removeprefix(_BOM) if number == 1 else line).rstrip()
+            if data:
                 yield _parse(data, f"{file.name}:{number}")
 
 
@@ -36,6 +36,11 @@ def _parse(data: bytes, place: str) -> dict[str, Any] | Unreadable:
     if not isinstance(doc, dict):
         return Unreadable(f"{place}: expected an object, found a {type(doc).__name__}")
     return doc
+
+
+def _is_list(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(4096).removeprefix(_BOM).lstrip().startswith(b"[")
 
 
 def _read_list(file: Path) -> Docs:

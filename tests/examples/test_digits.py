@@ -145,7 +145,7 @@ def test_same_seed_and_steps_give_the_same_weights(train_digits: Callable[..., l
 def test_training_from_a_shell_learns(tmp_path: Path) -> None:
     """Loss falls from about 3.8 (log of the vocabulary) within a few seconds, from any folder."""
     done = subprocess.run(
-        [sys.executable, ROOT / "examples/digits/train.py", "run", "--steps", "60", "--every", "1", "--threads", "1"],
+        [sys.executable, ROOT / "examples/digits/train.py", "run", "--steps", "60", "--every", "1"],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -27,14 +27,21 @@ QUESTIONS = ("Which digit is on the left?", "What is the sum of the digits?", "H
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A model of sixty steps: its answers are mostly wrong, but they differ between pictures."""
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of 200 steps: its answers are mostly wrong, but they differ between pictures."""
     sys.path.insert(0, str(ROOT))
     from examples.digits.train import train
 
-    threads = torch.get_num_threads()
-    yield train(tmp_path_factory.mktemp("digits"), steps=60, threads=min(2, threads))[-1]
-    torch.set_num_threads(threads)
+    return train(tmp_path_factory.mktemp("digits"), steps=200)[-1]
+
+
+@pytest.fixture(scope="module")
+def endless(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model with an end token that it cannot say."""
+    copy = Path(shutil.copytree(checkpoint, tmp_path_factory.mktemp("endless") / "model"))
+    config = json.loads((copy / "generation_config.json").read_text())
+    (copy / "generation_config.json").write_text(json.dumps({**config, "eos_token_id": 9999}))
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -116,20 +123,19 @@ def test_finish_reason_and_usage(checkpoint: Path, questions: list[Instance]) ->
         )  # and the end token
 
 
-def test_text_is_cut_at_the_first_stop_text(checkpoint: Path, questions: list[Instance]) -> None:
-    read = replace(questions[0], prompt="Read the digits.", gen_kwargs={"max_tokens": 20})
-    continued = Message("assistant", (("text", "7 7 7"),))
-    request = replace(read, messages=(*read.turns(), continued), id="read")
-    full = ask(checkpoint, [with_gen(request, temperature=1.5, seed=s, max_tokens=20) for s in (3,)])["read"]
+def test_text_is_cut_at_the_first_stop_text(endless: Path, questions: list[Instance]) -> None:
+    request = with_gen(questions[0], temperature=20.0, seed=3, max_tokens=12)
+    full = ask(endless, [request])[request.id]
     words = full.text.split()
-    assert len(words) >= 3, "the seed should give a longer answer"
-    stopped = ask(
-        checkpoint, [with_gen(request, temperature=1.5, seed=3, max_tokens=20, stop=["never", words[2]])]
-    )["read"]
-    first = words.index(words[2])
-    assert stopped.text.split() == words[:first]
+    assert full.finish_reason == "length"
+    assert len(set(words)) > 3
+    last = max(words.index(word) for word in words)  # where the word that comes last first stands
+    stops = ["never said", words[last], words[last] + " and more"]
+    others = [replace(with_gen(r, **request.gen_kwargs, stop=stops), id=r.id) for r in questions[1:4]]
+    stopped = ask(endless, [with_gen(request, stop=stops), *others])[request.id]
+    assert stopped.text.split() == words[:last]
     assert stopped.finish_reason == "stop"
-    assert stopped.usage["completion_tokens"] <= first + 1
+    assert stopped.usage["completion_tokens"] == last + 1
 
 
 def test_requests_with_other_parameters_keep_theirs(checkpoint: Path, questions: list[Instance]) -> None:
@@ -281,8 +287,8 @@ def test_bad_pictures_spoil_nobody_elses_answer(
         assert kinds == {
             "text": "bad_media",
             "cut": "bad_media",
-            "video": "unsupported",
-            "sound": "unsupported",
+            "video": "unsupported_media",
+            "sound": "unsupported_media",
         }
         assert not any(error.retryable for error in errors.values())
         assert "not supported by this backend" in errors["video"].message
@@ -299,7 +305,7 @@ def test_too_long_prompts_are_refused_alone(checkpoint: Path, questions: list[In
     assert (error.kind, error.retryable) == ("too_long", False)
     assert "2048" in error.message
     assert texts(found) == plain
-    limited = ask(checkpoint, questions[:1], max_length=18)[questions[0].id].error
+    limited = ask(checkpoint, questions[:1], max_length=17)[questions[0].id].error
     assert limited is not None
     assert limited.kind == "too_long"
 
@@ -341,7 +347,7 @@ def test_a_batch_too_large_for_memory_is_halved(
 # How it runs
 
 
-def test_the_event_loop_goes_on_while_the_model_answers(checkpoint: Path, questions: list[Instance]) -> None:
+def test_the_event_loop_goes_on_while_the_model_answers(endless: Path, questions: list[Instance]) -> None:
     async def run() -> tuple[float, float]:
         longest, last, done = 0.0, time.monotonic(), asyncio.Event()
 
@@ -351,12 +357,10 @@ def test_the_event_loop_goes_on_while_the_model_answers(checkpoint: Path, questi
                 await asyncio.sleep(0.005)
                 longest, last = max(longest, time.monotonic() - last), time.monotonic()
 
-        async with TransformersModel(str(checkpoint), device="cpu", batch_size=30) as model:
+        async with TransformersModel(str(endless), device="cpu", batch_size=30) as model:
             beating = asyncio.create_task(heart())
             last = start = time.monotonic()
-            # A temperature this high hardly ever ends an answer: 150 tokens for each of 30 rows.
-            hot = [with_gen(r, max_tokens=150, temperature=50.0, seed=1) for r in questions]
-            async for _ in model.generate_until(hot):
+            async for _ in model.generate_until([with_gen(r, max_tokens=150) for r in questions]):
                 pass
             took = time.monotonic() - start
             done.set()
@@ -410,15 +414,13 @@ def test_an_error_of_the_requests_reaches_the_caller(checkpoint: Path, questions
         ask(checkpoint, source())
 
 
-def test_cancelled_generation_stops_and_the_model_goes_on(
-    checkpoint: Path, questions: list[Instance]
-) -> None:
+def test_cancelled_generation_stops_and_the_model_goes_on(endless: Path, questions: list[Instance]) -> None:
     async def run() -> float:
-        async with TransformersModel(str(checkpoint), device="cpu") as model:
-            endless = [with_gen(r, max_tokens=1900, temperature=50.0, seed=1) for r in questions[:16]]
+        async with TransformersModel(str(endless), device="cpu") as model:
+            long = [with_gen(r, max_tokens=1900) for r in questions[:16]]
 
             async def consume() -> None:
-                async for _ in model.generate_until(endless):
+                async for _ in model.generate_until(long):
                     pass
 
             task = asyncio.create_task(consume())
@@ -543,7 +545,7 @@ def test_text_models_answer_text_and_refuse_pictures(text_model: Path, pictures:
     found = ask(text_model, [*asked, seeing], batch_size=4)
     error = found.pop("seeing").error
     assert error is not None
-    assert error.kind == "unsupported"
+    assert error.kind == "unsupported_media"
     assert texts(found) == texts(ask(text_model, asked, batch_size=1))
     scored = ask(text_model, asked, "loglikelihood")
     alone = ask(text_model, asked, "loglikelihood", batch_size=1)

@@ -18,7 +18,7 @@ APPENDED = {
     "repeats: 0": ":6: repeats: input should be greater than or equal to 1, found 0",
     "repeats: two": ":6: repeats: input should be a valid integer, found 'two'",
     "repeats: true": ":6: repeats: input should be a valid integer, found True",
-    "doc_to_txt: x": ":6: doc_to_txt: unknown field: did you mean doc_to_text, doc_to_target?",
+    "doc_to_txt: x": ":6: doc_to_txt: unknown field: did you mean doc_to_text",
     "process_results: utils.f": (
         ":6: process_results: not a field here: answers are scored by `judge` and reported by `metric_list`"
     ),
@@ -27,10 +27,8 @@ APPENDED = {
         ":6: source: input should be 'auto', 'huggingface', 'parquet', 'jsonl', 'lance' or 'function', "
         "found 'csv'"
     ),
-    "source: function": ":6: docs: `source: function` needs `docs`, the function that yields the rows",
-    "output_type: multiple_choice": (
-        ":1: doc_to_choice: `output_type: multiple_choice` needs the choices"
-    ),
+    "source: function": ":6: source: `function` needs `docs`, the function that yields the rows",
+    "output_type: multiple_choice": ":6: output_type: `multiple_choice` needs `doc_to_choice`",
     "data_files: {test: ../x.jsonl}": (
         ":6: data_files.test.0: expected a path inside the folder, without '..' and not absolute, "
         "found '../x.jsonl'"
@@ -94,7 +92,8 @@ REPLACED = {
     ),
     ("judge: exact\n", ""): ":1: judge: this field is required",
     ("task: birds", "task: a/b"): (
-        ":1: task: expected letters, digits, '_', '-' and '.', beginning with a letter or a digit, found 'a/b'"
+        ":1: task: expected letters, digits, '_', '-' and '.', beginning with a letter or a digit, "
+        "found 'a/b'"
     ),
     ("task: birds", "task: 12"): ":1: task: input should be a valid string, found 12",
     ("dataset_path: rows.jsonl\n", ""): (
@@ -107,7 +106,7 @@ REPLACED = {
         ":3: doc_to_text: expected text (Jinja) or a function, found nothing"
     ),
     ('doc_to_text: "{{ question }}"', "doc_to_text: |\n  one\n  {{ two\n  three"): (
-        ":5: doc_to_text: not Jinja: expected token 'end of print statement', got 'three'"
+        ":6: doc_to_text: not Jinja: expected token 'end of print statement', got 'three'"
     ),
 }
 

@@ -1,0 +1,24 @@
+"""One file an asset."""
+
+from eval_assets.assets.checkpoint import checkpoint
+from eval_assets.assets.checkpoint_report import checkpoint_report
+from eval_assets.assets.comparison import comparison
+from eval_assets.assets.dataset import benchmark_dataset
+from eval_assets.assets.leaderboard import leaderboard
+from eval_assets.assets.outputs import model_outputs
+from eval_assets.assets.report import statistical_report
+from eval_assets.assets.scores import judge_scores
+
+ALL = [
+    checkpoint,
+    benchmark_dataset,
+    model_outputs,
+    judge_scores,
+    statistical_report,
+    comparison,
+    checkpoint_report,
+    leaderboard,
+]
+CELL = [model_outputs, judge_scores, statistical_report, comparison]
+
+__all__ = ["ALL", "CELL", *(a.key.to_python_identifier() for a in ALL)]

@@ -1,0 +1,26 @@
+"""All tasks of one checkpoint: corrected comparisons, learning curves, a page to read."""
+
+import dagster as dg
+
+from eval_assets.assets.comparison import comparison
+from eval_assets.assets.report import statistical_report
+from eval_assets.cells import result
+from eval_assets.partitions import checkpoints_def
+from eval_assets.pipeline.checkpoint_report import write_checkpoint_report
+from eval_assets.reporting import checkpoint_markdown
+from resources.store.resource import EvalStore
+from eval_assets.settings import load_settings
+
+
+@dg.asset(partitions_def=checkpoints_def, deps=[statistical_report, comparison], group_name="reports", kinds={"html"})
+def checkpoint_report(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
+    """One HTML page and one JSON file for the checkpoint: every task, Holm-corrected comparisons."""
+    found = write_checkpoint_report(store.open(), context.partition_key, load_settings())
+    return result(
+        found.version,
+        {
+            "page": dg.MetadataValue.path(found.page),
+            "json": dg.MetadataValue.path(found.json),
+            "report": dg.MetadataValue.md(checkpoint_markdown(found.data)),
+        },
+    )

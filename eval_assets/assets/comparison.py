@@ -1,0 +1,24 @@
+"""A cell against the baseline's and against the previous checkpoint's, item by item."""
+
+import dagster as dg
+
+from eval_assets.assets.scores import judge_scores
+from eval_assets.cells import current_cell, result
+from eval_assets.partitions import cells_def
+from eval_assets.pipeline.comparing import sentence
+from eval_assets.pipeline.comparisons import compare_with_others
+from resources.store.resource import EvalStore
+from eval_assets.settings import load_settings
+
+
+# An asset of its own, so that a new baseline re-reports and the cell's own report stays.
+@dg.asset(partitions_def=cells_def, deps=[judge_scores], group_name="cells", kinds={"duckdb"})
+def comparison(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
+    """Paired differences to the baseline and to the previous checkpoint of the run."""
+    home, settings = store.open(), load_settings()
+    found = compare_with_others(current_cell(context, home), home, settings.baseline, run_id=context.run_id)
+    lines = [f"- {role}: {sentence(entries[0])}" for role, entries in found.entries.items()]
+    lines += [f"- {role}: {why}" for role, why in found.absent.items()]
+    for line in lines:
+        context.log.info(line[2:])
+    return result(found.version, {"comparison": dg.MetadataValue.md("\n".join(lines) or "nothing to compare with")})

@@ -1,0 +1,44 @@
+"""From a partition to the cell that it names, and what every materialization says of its origin."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import dagster as dg
+
+from eval_assets.pipeline.cell import Cell, plan_cell
+from eval_assets.pipeline.registering import identify_checkpoint
+from eval_assets.versions import git_commit
+from resources.store import Store
+from task_defs import load_task
+
+
+def current_cell(context: dg.AssetExecutionContext, store: Store) -> Cell:
+    """The cell of this run's partition, with the checkpoint's fingerprint of now."""
+    key = context.partition_key
+    if not isinstance(key, dg.MultiPartitionKey):
+        raise dg.Failure(f"expected a partition 'checkpoint|task', not {key!r}")
+    names = key.keys_by_dimension
+    return plan_cell(store, identify_checkpoint(store, names["checkpoint"]), load_task(names["task"]))
+
+
+def result(
+    version: str, metadata: dict[str, Any], checks: list[dg.AssetCheckResult] | None = None
+) -> dg.MaterializeResult[Any]:
+    """A materialization under our data version, with where it was made."""
+    commit = git_commit()
+    provenance = {"git_commit": commit or "no checkout", "host": platform.node()}
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version), metadata={**metadata, **provenance}, check_results=checks or []
+    )
+
+
+def cell_metadata(cell: Cell) -> dict[str, Any]:
+    """Fingerprint, engine and parameters of a cell, for the UI."""
+    return {
+        "fingerprint": cell.checkpoint.fingerprint or "",
+        "engine": dg.MetadataValue.json(cell.engine),
+        "generation": dg.MetadataValue.json(cell.gen_kwargs),
+        "cell_key": cell.key,
+    }

@@ -1,0 +1,76 @@
+"""What a cell must fulfil: pure decisions over stored reports and comparisons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eval_assets.settings import Gate
+
+PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """state: pass, fail or inconclusive; why: in words; numbers: what it rests on."""
+
+    state: str
+    why: str
+    numbers: dict[str, float]
+
+    def passes(self, inconclusive: str = PASS) -> bool:
+        return self.state == PASS or (self.state == INCONCLUSIVE and inconclusive == PASS)
+
+
+def no_worse(entry: dict[str, Any] | None, margin: float) -> Decision:
+    """Not worse than the other side by more than `margin`: by the interval of the paired difference.
+
+    Pass: its lower bound is above -margin. Fail: its upper bound is below. Otherwise the data do not tell.
+    """
+    if entry is None:
+        return Decision(INCONCLUSIVE, "there is nothing to compare with", {})
+    low, high = entry["ci_low"], entry["ci_high"]
+    if low is None or high is None or low != low or high != high:
+        return Decision(INCONCLUSIVE, entry.get("note") or "the difference has no interval", {})
+    if not entry.get("higher_is_better", True):
+        low, high = -high, -low
+    numbers = {"mean_diff": entry["mean_diff"], "ci_low": entry["ci_low"], "ci_high": entry["ci_high"], "margin": margin}
+    shown = f"difference to {entry['b']} is {100 * entry['mean_diff']:+.1f} points [{100 * entry['ci_low']:+.1f}, {100 * entry['ci_high']:+.1f}]"
+    if low > -margin:
+        return Decision(PASS, f"{shown}: not worse by {100 * margin:.1f} points", numbers)
+    if high < -margin:
+        return Decision(FAIL, f"{shown}: worse by more than {100 * margin:.1f} points", numbers)
+    return Decision(INCONCLUSIVE, f"{shown}: it cannot be told whether it is worse by {100 * margin:.1f} points", numbers)
+
+
+def enough_coverage(report: dict[str, Any], gate: Gate) -> Decision:
+    """Enough samples are scored for the score to speak for the task."""
+    coverage = report["coverage"]
+    if coverage is None or coverage != coverage:
+        return Decision(FAIL, "no samples at all", {})
+    reasons = ", ".join(f"{count} x {why}" for why, count in report["unscored"].items()) or "none"
+    state = PASS if coverage >= gate.min_coverage else FAIL
+    return Decision(
+        state, f"{100 * coverage:.1f} % scored, {100 * gate.min_coverage:.1f} % wanted; unscored: {reasons}",
+        {"coverage": coverage, "wanted": gate.min_coverage},
+    )  # fmt: skip
+
+
+def few_truncated(report: dict[str, Any], gate: Gate) -> Decision:
+    """Not too many answers end at the token limit: those say more of the limit than of the model."""
+    return _share(report, report["flags"].get("truncated", 0), gate.max_truncated, "answers cut at the token limit")
+
+
+def few_judge_failures(report: dict[str, Any], gate: Gate) -> Decision:
+    """The judge could score what the model answered."""
+    failures = sum(n for why, n in report["unscored"].items() if why.startswith(("judge", "unusable label")))
+    return _share(report, failures, gate.max_judge_failures, "samples that the judge could not score")
+
+
+def _share(report: dict[str, Any], count: int, most: float, what: str) -> Decision:
+    total = report["n_samples"]
+    if not total:
+        return Decision(FAIL, "no samples at all", {})
+    share = count / total
+    state = PASS if share <= most else FAIL
+    return Decision(state, f"{100 * share:.1f} % {what}, {100 * most:.1f} % allowed", {"share": share, "allowed": most})

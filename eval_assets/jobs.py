@@ -1,0 +1,52 @@
+"""The runs there are: one a data set, one a checkpoint, one a cell, one a checkpoint's report."""
+
+from __future__ import annotations
+
+import json
+
+import dagster as dg
+
+from eval_assets import assets
+from eval_assets.pipeline.cell import Variant, plan_cell
+from eval_assets.pipeline.infer import infer
+from eval_assets.pipeline.registering import identify_checkpoint
+from eval_assets.pipeline.report import report_cell
+from eval_assets.pipeline.scoring import judge_cell
+from resources.store.resource import EvalStore
+from task_defs import load_task
+
+dataset_job = dg.define_asset_job("dataset", selection=[assets.benchmark_dataset])
+checkpoint_job = dg.define_asset_job("checkpoint", selection=[assets.checkpoint])
+cell_job = dg.define_asset_job("cell", selection=dg.AssetSelection.assets(*assets.CELL))
+checkpoint_report_job = dg.define_asset_job(
+    "checkpoint_report", selection=dg.AssetSelection.assets(assets.checkpoint_report, assets.leaderboard)
+)
+
+
+class VariantConfig(dg.Config):
+    """A cell with another limit, number of samples or generation parameters (`gen`: JSON)."""
+
+    checkpoint: str
+    task: str
+    limit: int | None = None
+    repeats: int | None = None
+    gen: str = "{}"
+
+
+@dg.op(pool="gpu")
+def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, store: EvalStore) -> None:
+    """Outputs, scores and report of a variant: responses are shared with the cell, the report is its own."""
+    home = store.open()
+    variant = Variant(config.limit, config.repeats, json.loads(config.gen))
+    cell = plan_cell(home, identify_checkpoint(home, config.checkpoint), load_task(config.task), variant)
+    for step in (infer, judge_cell, report_cell):
+        step(cell, home, run_id=context.run_id, log=context.log.info)
+
+
+@dg.job(name="variant")
+def variant_job() -> None:
+    """No asset: a variant is never the partition's latest materialization."""
+    evaluate_variant()
+
+
+ALL = [dataset_job, checkpoint_job, cell_job, checkpoint_report_job, variant_job]

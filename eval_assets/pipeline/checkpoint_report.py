@@ -1,0 +1,119 @@
+"""Everything about one checkpoint, put together from what its cells wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from eval_assets.pipeline.cell import find_checkpoint
+from eval_assets.pipeline.comparing import holm
+from eval_assets.pipeline.files import report_name, write_json
+from eval_assets.pipeline.registering import run_of
+from eval_assets.settings import Settings
+from eval_assets.versions import digest, git_commit
+from resources.models.checkpoint import Checkpoint
+from resources.store import Store
+from resources.store.records import summary
+from resources.store.tables import one_of, quoted
+
+_VERSIONS = ("dagster", "pylance", "numpy", "eval-assets", "transformers", "torch")
+
+
+@dataclass
+class Written:
+    """data: what the page shows; page, json: where they were written."""
+
+    data: dict[str, Any]
+    version: str
+    page: str
+    json: str
+
+
+def write_checkpoint_report(store: Store, key: str, settings: Settings) -> Written:
+    """The checkpoint's page and JSON. Raises UnknownCheckpoint, and LookupError without any report."""
+    from eval_assets.reporting import checkpoint_page
+
+    data = checkpoint_data(store, key, settings)
+    version = digest([[r["version"] for r in data["tasks"].values()], data["comparisons"], data["history"]])
+    page = store.write_file(checkpoint_page(data).encode(), "reports", f"{report_name(key)}.html")
+    return Written(data, version, page, write_json(store, data, report_name(key)))
+
+
+def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any]:
+    """Reports, Holm-corrected comparisons and the run's history, as JSON-able data."""
+    point = find_checkpoint(store, key)
+    suite = settings.suite(point.suite) if point.suite else ()
+    measured = [r["task"] for r in summary(store).rows(f"checkpoint = {quoted(key)} AND is_primary")]
+    names = [*suite, *sorted(set(measured) - set(suite))]
+    reports = {name: store.read_json("reports", name, f"{report_name(key)}.json") for name in names}
+    found = {name: report for name, report in reports.items() if report}
+    if not found:
+        raise LookupError(f"checkpoint {key!r} has no report yet: run a cell of it first")
+    compared = {name: store.read_json("reports", name, f"{report_name(key)}.compare.json") or {} for name in found}
+    run = [p for p in run_of(store, point) if (p.step or 0) <= (point.step or 0)]
+    return {
+        "checkpoint": key,
+        "run": point.run,
+        "step": point.step,
+        "suite": point.suite,
+        **_roles(compared, settings.baseline),
+        "tasks": found,
+        "missing": [name for name in suite if name not in found],
+        "comparisons": {role: _family(compared, role) for role in ("baseline", "previous", "first")},
+        "history": {name: _history(store, name, run) for name in found},
+        "provenance": _provenance(point),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _family(compared: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    """The primary metric on all tasks against one other checkpoint: one family for Holm."""
+    entries = [c["entries"][role][0] for c in compared.values() if c.get("entries", {}).get(role)]
+    return holm([{**e, "p_value": float("nan") if e["p_value"] is None else e["p_value"]} for e in entries])
+
+
+def _roles(compared: dict[str, Any], baseline: str | None) -> dict[str, str | None]:
+    found = {role: entries[0]["b"] for c in compared.values() for role, entries in c.get("entries", {}).items()}
+    return {"baseline": baseline, "previous": found.get("previous"), "first": found.get("first")}
+
+
+def _history(store: Store, task: str, run: list[Checkpoint]) -> list[dict[str, Any]]:
+    """The run's scores on a task in order of step, each with its paired differences."""
+    keys = [p.key for p in run]
+    where = f"task = {quoted(task)} AND is_primary AND {one_of('checkpoint', keys)}"
+    rows = {r["checkpoint"]: r for r in summary(store).rows(where)}
+    points = []
+    for key in (k for k in keys if k in rows):
+        compared = (store.read_json("reports", task, f"{report_name(key)}.compare.json") or {}).get("entries", {})
+        row = rows[key]
+        fields = ("checkpoint", "step", "metric", "value", "se", "ci_low", "ci_high", "n", "n_clusters", "coverage")
+        points.append(
+            {
+                **{name: row[name] for name in fields},
+                "vs_first": _short(compared.get("first")),
+                "vs_previous": _short(compared.get("previous")),
+            }
+        )
+    return points
+
+
+def _short(entries: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    return {k: entries[0][k] for k in ("b", "mean_diff", "ci_low", "ci_high", "p_value")} if entries else None
+
+
+def _provenance(point: Checkpoint) -> dict[str, Any]:
+    versions = {}
+    for name in _VERSIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # optional, or run from a checkout
+    return {
+        "git_commit": git_commit(),
+        "versions": versions,
+        "fingerprint": point.fingerprint,
+        "model": point.model,
+        "source": point.source,
+    }

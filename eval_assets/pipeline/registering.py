@@ -1,0 +1,87 @@
+"""Checkpoints: made known, looked at, hashed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eval_assets.pipeline.cell import find_checkpoint
+from resources.models import ModelUnusable
+from resources.models.checkpoint import Checkpoint, step_of
+from resources.models.identity import identify, signature
+from resources.models.registry import check_model
+from resources.models.weights import checkpoint_problem
+from resources.store import Store, check_key
+from resources.store.records import checkpoints
+
+
+def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
+    """Make a checkpoint known, or bring what is known of it up to date."""
+    check_key(checkpoint.key)
+    check_model(checkpoint.model)
+    if "api_key" in checkpoint.model_args:
+        raise ModelUnusable("put the key into an environment variable and name that: api_key_env=NAME")
+    known = checkpoints(store).get(checkpoint=checkpoint.key)
+    if known is not None:
+        before = Checkpoint.from_record(known)
+        same = (before.model, before.source, dict(before.model_args)) == (
+            checkpoint.model, checkpoint.source, dict(checkpoint.model_args),
+        )  # fmt: skip
+        if same:
+            return before
+    store.ensure_writable()
+    checkpoints(store).upsert([checkpoint.record()])
+    return checkpoint
+
+
+def from_directory(path: Path, *, run: str | None = None, model: str = "transformers", **args: Any) -> Checkpoint:
+    """A checkpoint folder as a checkpoint, with the key `<run>.<step>` where its name has a step."""
+    path = path.expanduser().resolve()
+    step = step_of(path.name)
+    run = run or path.parent.name or "run"
+    key = f"{run}.{step}" if step is not None else f"{run}.{path.name}"
+    created = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return Checkpoint(key, model, str(path), args, run=run, step=step, created_at=created)
+
+
+def identify_checkpoint(store: Store, key: str) -> Checkpoint:
+    """The registered checkpoint with the fingerprint of what its source holds now.
+
+    Hashes only when names, sizes or times have changed since it was hashed last. Raises
+    UnknownCheckpoint, and ModelUnusable where the source is incomplete or no model.
+    """
+    point = find_checkpoint(store, key)
+    folder = Path(point.source)
+    is_folder = point.model == "transformers" and folder.is_dir()
+    if is_folder:
+        if problem := checkpoint_problem(folder, allow_pickle=bool(point.model_args.get("allow_pickle"))):
+            raise ModelUnusable(f"checkpoint {key!r} cannot be evaluated: {problem}")
+        if point.fingerprint and point.signature == signature(folder):
+            return point
+    identity = identify(point.model, point.source, point.model_args)
+    found = point.with_identity(identity.fingerprint, identity.signature, identity.size)
+    if replace(found, problem=None) != point:
+        checkpoints(store).upsert([found.record()])
+    return found
+
+
+def changed_since(point: Checkpoint) -> bool:
+    """Whether a folder's files are no longer those that were hashed (names, sizes, times)."""
+    folder = Path(point.source)
+    return point.model == "transformers" and folder.is_dir() and signature(folder) != point.signature
+
+
+def previous_of(store: Store, point: Checkpoint) -> Checkpoint | None:
+    """The checkpoint of the next lower step of the same run."""
+    earlier = [p for p in run_of(store, point) if (p.step or 0) < (point.step or 0)]
+    return earlier[-1] if earlier else None
+
+
+def run_of(store: Store, point: Checkpoint) -> list[Checkpoint]:
+    """All checkpoints of the same run in order of step; without a run, only itself."""
+    if point.run is None or point.step is None:
+        return [point]
+    rows = [Checkpoint.from_record(r) for r in checkpoints(store).rows() if r["run"] == point.run]
+    return sorted((p for p in rows if p.step is not None), key=lambda p: p.step or 0)
