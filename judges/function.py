@@ -57,7 +57,8 @@ class FunctionJudge(TextJudge):
 
     @property
     def components(self) -> tuple[str, ...]:
-        return self.params.components
+        components: tuple[str, ...] = self.params.components
+        return components
 
     def decide(self, item: ItemLike, label: Any, answer: str) -> Verdict:
         result = self.params.function(item, answer)

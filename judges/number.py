@@ -23,7 +23,7 @@ class NumberParams(TextParams):
 
 
 class NumberJudge(TextJudge):
-    """The first number of the extracted text (behind its last equals sign) against the label (or any of a list of labels).
+    """The extracted text's first number, behind any equals sign, against the label or labels.
 
     By default the text is searched for a box, then for "the answer is ...", then for its last
     number. Thousands separators, currency signs, fractions, mixed numbers and powers of ten are

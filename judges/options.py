@@ -28,12 +28,12 @@ def letter_of(index: int) -> str:
     return _LETTERS[index]
 
 
-def find_choice(text: str, choices: Sequence[str] | None) -> str | None:
+def find_choice(text: str, choices: Sequence[str] | None, *, mention: bool = True) -> str | None:
     """The letter of the one option that `text` names, or None.
 
     In this order: the text is a letter; the text is an option's text; the last "answer is ..."
     names one; the text begins with a letter and a delimiter, or holds a single bracketed letter;
-    its last line is a letter; exactly one option's text occurs in it.
+    its last line is a letter; exactly one option's text occurs in it (this last only with `mention`).
     """
     letters = _LETTERS[: len(choices)] if choices else _UNKNOWN
     text = _bare(text)
@@ -43,7 +43,7 @@ def find_choice(text: str, choices: Sequence[str] | None) -> str | None:
         or _anchored(text, letters, choices)
         or _delimited(text, letters)
         or _alone(text.rsplit("\n", 1)[-1], letters)
-        or _mentioned(text, choices)
+        or (_mentioned(text, choices) if mention else None)
     )
 
 

@@ -21,6 +21,7 @@ _DATA_FIELDS = (
     "dataset_revision",
     "test_split",
     "data_files",
+    "data_folder",
     "source",
     "docs",
     "process_docs",

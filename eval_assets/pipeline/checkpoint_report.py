@@ -9,15 +9,16 @@ from typing import Any
 
 from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.comparing import holm
-from eval_assets.pipeline.files import report_name, write_json
+from eval_assets.pipeline.files import clean, report_name, write_json
 from eval_assets.pipeline.registering import run_of
 from eval_assets.settings import Settings
 from eval_assets.versions import digest, git_commit
 from resources.models.checkpoint import Checkpoint
 from resources.store import Store
-from resources.store.records import summary
+from resources.store.records import cells, summary
 from resources.store.tables import one_of, quoted
 
+_STAGE = "checkpoint_report"
 _VERSIONS = ("dagster", "pylance", "numpy", "eval-assets", "transformers", "torch")
 
 
@@ -31,14 +32,33 @@ class Written:
     json: str
 
 
-def write_checkpoint_report(store: Store, key: str, settings: Settings) -> Written:
+def report_inputs(store: Store, key: str) -> str:
+    """Digest of the versions of all that a checkpoint's report is made from."""
+    made = cells(store).rows(f"checkpoint = {quoted(key)} AND variant = '' AND stage IN ('report', 'comparison')")
+    return digest(sorted([r["task"], r["stage"], r["version"]] for r in made))
+
+
+def report_is_current(store: Store, key: str) -> bool:
+    """Whether the checkpoint's report was made from what its cells say now, or there is nothing to report."""
+    record = cells(store).get(checkpoint=key, task="", variant="", stage=_STAGE)
+    if record is not None and record["key"] == report_inputs(store, key):
+        return True
+    return not summary(store).rows(f"checkpoint = {quoted(key)}")
+
+
+def write_checkpoint_report(store: Store, key: str, settings: Settings, run_id: str = "") -> Written:
     """The checkpoint's page and JSON. Raises UnknownCheckpoint, and LookupError without any report."""
     from eval_assets.reporting import checkpoint_page
 
+    inputs = report_inputs(store, key)
     data = checkpoint_data(store, key, settings)
     version = digest([[r["version"] for r in data["tasks"].values()], data["comparisons"], data["history"]])
-    page = store.write_file(checkpoint_page(data).encode(), "reports", f"{report_name(key)}.html")
-    return Written(data, version, page, write_json(store, data, report_name(key)))
+    shown = clean(data)
+    page = store.write_file(checkpoint_page(shown).encode(), "reports", f"{report_name(key)}.html")
+    written = Written(shown, version, page, write_json(store, shown, report_name(key)))
+    made = {"checkpoint": key, "task": "", "variant": "", "stage": _STAGE, "key": inputs, "version": version}
+    cells(store).upsert([{**made, "n_rows": 0, "details": "{}", "run_id": run_id, "at": datetime.now(UTC)}])
+    return written
 
 
 def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from judges import Metric
 from resources.store import Store
 
 if TYPE_CHECKING:
+    import lance
     import numpy as np
 
 
@@ -65,6 +66,18 @@ class ItemScores:
         return self.combined(metric.numerator), None if bottom is None else self.combined(bottom)
 
 
+def not_scored(checkpoint: str, task: str) -> str:
+    return f"{checkpoint} on {task} has no scores yet: run `evals run --checkpoint {checkpoint} --tasks {task}`"
+
+
+def stored_scores(store: Store, checkpoint: str, task: str, variant: str = "") -> lance.LanceDataset:
+    """The table of the cell's verdicts. Raises NotScored."""
+    dataset = scores_of(store, checkpoint, task, variant).dataset()
+    if dataset is None:
+        raise NotScored(not_scored(checkpoint, task))
+    return dataset
+
+
 def load_item_scores(
     store: Store, checkpoint: str, task: str, variant: str = "", fields: Sequence[str] | None = None
 ) -> ItemScores:
@@ -72,10 +85,7 @@ def load_item_scores(
     import duckdb
     import numpy as np
 
-    dataset = scores_of(store, checkpoint, task, variant).dataset()
-    if dataset is None:
-        raise NotScored(f"{checkpoint} on {task} has no scores yet: run `evals run --checkpoint {checkpoint} "
-                        f"--tasks {task}`")  # fmt: skip
+    dataset = stored_scores(store, checkpoint, task, variant)
     names = dataset.schema.names
     components = {"score": "score"} | {n.removeprefix("value_"): n for n in names if n.startswith("value_")}
     categories = [n for n in names if n.startswith("by_")]

@@ -73,10 +73,10 @@ def changed_since(point: Checkpoint) -> bool:
     return point.model == "transformers" and folder.is_dir() and signature(folder) != point.signature
 
 
-def previous_of(store: Store, point: Checkpoint) -> Checkpoint | None:
-    """The checkpoint of the next lower step of the same run."""
-    earlier = [p for p in run_of(store, point) if (p.step or 0) < (point.step or 0)]
-    return earlier[-1] if earlier else None
+def source_signature(point: Checkpoint) -> str:
+    """Of what the source looks like now: names, sizes and times of a folder's files."""
+    folder = Path(point.source)
+    return signature(folder) if folder.is_dir() else point.source
 
 
 def run_of(store: Store, point: Checkpoint) -> list[Checkpoint]:

@@ -64,7 +64,6 @@ _WANTED = pa.schema(
         ("task", _TEXT),
         ("who", _TEXT),
         ("priority", pa.int64()),
-        ("attempt", pa.int64()),
         ("state", _TEXT),  # wanted, done, failed
         ("reason", _TEXT),
         ("at", _TIME),

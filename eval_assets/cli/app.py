@@ -1,0 +1,78 @@
+"""The command line: its groups, and how an error becomes one line that says what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from eval_assets.cli import models, running, showing
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Evaluate large multimodal models: cached, paired, and honest about uncertainty.",
+)  # fmt: skip
+checkpoints_app = typer.Typer(no_args_is_help=True, help="Models that can be evaluated.")
+app.add_typer(checkpoints_app, name="checkpoints")
+
+app.command("tasks")(showing.tasks)
+app.command("ingest")(running.ingest)
+app.command("import-answers")(models.import_answers)
+app.command("run")(running.run)
+app.command("plan")(showing.plan)
+app.command("report")(showing.report)
+app.command("compare")(showing.compare)
+app.command("items")(showing.items)
+app.command("leaderboard")(showing.leaderboard)
+app.command("queue")(showing.queue)
+checkpoints_app.command("add")(models.add)
+checkpoints_app.command("list")(models.list_checkpoints)
+
+
+def main() -> None:
+    """Run the command line. What a user can mend is one line on stderr and exit code 1."""
+    prepare_environment()
+    try:
+        app()
+    except _expected() as error:
+        sys.stderr.write(f"evals: {error}\n")
+        if os.environ.get("EVAL_DEBUG"):
+            raise
+        sys.exit(1)
+
+
+def prepare_environment() -> None:
+    """Defaults that survive a restart: `.dagster` and `.evals` in the current folder."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(Path.cwd() / ".dagster"))).expanduser().absolute()
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("EVAL_HOME", str(Path.cwd() / ".evals"))
+    # Lance tells on stderr of every table that it creates.
+    os.environ.setdefault("LANCE_LOG", "error")
+    from eval_assets.instance import ensure_instance
+
+    ensure_instance(home)
+
+
+def _expected() -> tuple[type[BaseException], ...]:
+    """Errors that are about the user's input or surroundings, not about our code."""
+    from eval_assets.cli.running import RunFailed
+    from eval_assets.pipeline.cell import UnknownCheckpoint
+    from eval_assets.pipeline.comparing import NotComparable
+    from eval_assets.pipeline.importing import ImportRefused
+    from eval_assets.pipeline.ingest import DuplicateIds
+    from eval_assets.pipeline.item_scores import NotScored
+    from eval_assets.pipeline.metrics import UnknownMetric
+    from eval_assets.pipeline.questions import NotIngested
+    from eval_assets.settings import SettingsError
+    from judges import JudgeParameterError, UnknownJudge
+    from resources.models import ModelUnusable
+    from resources.store import KeyRefused, StoreUnwritable
+    from task_defs import TaskError
+
+    return (
+        RunFailed, UnknownCheckpoint, NotComparable, ImportRefused, DuplicateIds, NotScored, UnknownMetric,
+        NotIngested, SettingsError, JudgeParameterError, UnknownJudge, ModelUnusable, KeyRefused,
+        StoreUnwritable, TaskError,
+    )  # fmt: skip

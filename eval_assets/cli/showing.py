@@ -1,0 +1,161 @@
+"""Commands that only read: tasks, plan, report, compare, items, leaderboard, queue."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from eval_assets.cli.common import Json, names, print_json, show, store, table
+
+Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
+Tasks = Annotated[list[str] | None, typer.Option("--tasks", help="Task or suite names, comma-separated.")]
+
+
+def tasks(as_json: Json = False) -> None:
+    """Every task that can be run, and where its data stands."""
+    from resources.store.records import datasets
+    from task_defs import list_tasks
+
+    stored = {row["task"]: row for row in datasets(store()).rows()}
+    rows = [{"task": name, "items": stored.get(name, {}).get("n_items")} for name in list_tasks()]
+    if as_json:
+        print_json(rows)
+        return
+    shown = table("task", "items in the store")
+    for row in rows:
+        shown.add_row(row["task"], "not ingested" if row["items"] is None else str(row["items"]))
+    show(shown)
+
+
+def plan(
+    tasks: Tasks = None,
+    checkpoint: Annotated[list[str] | None, typer.Option("--checkpoint", help="Only these.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Each cell: would it run, from which asset on, and why."""
+    from dataclasses import asdict
+
+    from eval_assets.pipeline.ledger import FAILED, wishes
+    from eval_assets.pipeline.planning import need_of
+    from resources.store.records import checkpoints, datasets
+    from task_defs import load_task
+
+    home = store()
+    points = names(checkpoint or []) or sorted(r["checkpoint"] for r in checkpoints(home).rows())
+    chosen = _task_names(tasks) or sorted(r["task"] for r in datasets(home).rows())
+    failed = {(w.checkpoint, w.task): w.reason for w in wishes(home, FAILED)}
+    rows = []
+    for task in map(load_task, chosen):
+        for key in points:
+            row: dict[str, Any] = asdict(need_of(home, key, task))
+            row["runs"] = row["stage"] != "complete"
+            if row["runs"] and (key, task.task) in failed:
+                row["reason"] = f"failed before: {failed[key, task.task]}"
+            rows.append(row)
+    if as_json:
+        print_json(rows)
+        return
+    shown = table("checkpoint", "task", "runs from", "why")
+    for row in rows:
+        shown.add_row(row["checkpoint"], row["task"], row["stage"] if row["runs"] else "-", row["reason"])
+    show(shown)
+
+
+def report(
+    checkpoint: Checkpoint, task: Annotated[str, typer.Argument()], variant: str = "", as_json: Json = False
+) -> None:
+    """A cell's metrics with intervals, by category."""
+    from eval_assets import results
+
+    found = results.report(checkpoint, task, variant)
+    if as_json:
+        print_json(found)
+        return
+    from eval_assets.reporting import cell_tables
+
+    for shown in cell_tables(found):
+        show(shown)
+
+
+def compare(
+    a: Checkpoint, b: Annotated[str, typer.Argument(help="The other side.")], tasks: Tasks = None, as_json: Json = False
+) -> None:
+    """a minus b, item by item, for every metric; p also corrected by Holm over the tasks."""
+    from eval_assets.compare import paired_comparison
+
+    found = paired_comparison(a, b, _task_names(tasks) or None)
+    if as_json:
+        print_json(found)
+        return
+    from eval_assets.reporting import comparison_table
+
+    show(comparison_table(found))
+
+
+def items(
+    checkpoint: Checkpoint,
+    task: Annotated[str, typer.Argument()],
+    wrong: Annotated[bool, typer.Option("--wrong", help="Only items that scored below 1.")] = False,
+    unscored: Annotated[bool, typer.Option("--unscored", help="Only samples without a score.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Question, target, response and verdict, item by item."""
+    from eval_assets import results
+
+    rows = results.items(checkpoint, task, wrong=wrong, unscored=unscored, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    shown = table("item", "question", "target", "response", "score", "flags or reason")
+    for row in rows:
+        score = "unscored" if row["score"] is None else f"{row['score']:g}"
+        why = row["unscored"] or ", ".join(row["flags"])
+        cells = (row["item_id"], row["question"], json.dumps(row["target"], ensure_ascii=False), row["text"] or "")
+        shown.add_row(*(c if len(c) <= 200 else c[:200] + "…" for c in cells), score, why)
+    show(shown)
+
+
+def leaderboard(as_json: Json = False) -> None:
+    """The primary metric of every checkpoint on every task."""
+    from eval_assets.pipeline.leaderboard import leaderboard_data
+
+    data = leaderboard_data(store())
+    if as_json:
+        print_json(data["rows"])
+        return
+    shown = table("task", "checkpoint", "metric", "score", "95 % interval", "n", "coverage")
+    for row in data["rows"]:
+        numbers = [_percent(row[k]) for k in ("value", "ci_low", "ci_high", "coverage")]
+        interval = f"{numbers[1]} … {numbers[2]}"
+        shown.add_row(row["task"], row["checkpoint"], row["metric"], numbers[0], interval, str(row["n"]), numbers[3])
+    show(shown)
+
+
+def queue(as_json: Json = False) -> None:
+    """The ledger: cells that are wanted, done or given up."""
+    from resources.store.records import wanted
+
+    rows = sorted(wanted(store()).rows(), key=lambda r: (r["state"], -r["priority"], r["at"]))
+    if as_json:
+        print_json(rows)
+        return
+    shown = table("checkpoint", "task", "state", "wanted by", "priority", "reason")
+    for row in rows:
+        shown.add_row(row["checkpoint"], row["task"], row["state"], row["who"], str(row["priority"]), row["reason"])
+    show(shown)
+
+
+def _task_names(tasks: list[str] | None) -> list[str]:
+    from eval_assets.settings import load_settings
+
+    suites = load_settings().suites
+    return list(dict.fromkeys(t for name in names(tasks or []) for t in suites.get(name, (name,))))
+
+
+def _percent(value: float | None) -> str:
+    from eval_assets.pipeline.report import percent
+
+    return percent(float("nan") if value is None else value)

@@ -1,0 +1,122 @@
+"""Sensors: one a watched directory fills the ledger, one drains it into runs."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from eval_assets import jobs
+from eval_assets.partitions import register_partitions
+from eval_assets.pipeline.cell import UnknownCheckpoint, find_checkpoint
+from eval_assets.pipeline.checkpoint_report import report_inputs, report_is_current
+from eval_assets.pipeline.draining import Last, Step, decide, step_for
+from eval_assets.pipeline.ledger import DONE, FAILED, Wish, settle, wishes
+from eval_assets.pipeline.planning import need_of
+from eval_assets.pipeline.registering import source_signature
+from eval_assets.pipeline.watching import look
+from eval_assets.settings import Settings, Watch, load_settings
+from resources.store import Store
+from resources.store.resource import EvalStore
+from task_defs import TaskError, load_task
+
+TARGET, VERSION, ATTEMPT = "eval/target", "eval/version", "eval/attempt"
+_JOBS = {
+    "dataset": jobs.dataset_job,
+    "checkpoint": jobs.checkpoint_job,
+    "cell": jobs.cell_job,
+    "checkpoint_report": jobs.checkpoint_report_job,
+}
+# Cells looked at in a tick: a tick has 60 s, and runs wait in the queue anyway.
+_CELLS_A_TICK = 200
+
+
+def all_sensors() -> list[dg.SensorDefinition]:
+    return [*(_watch_sensor(watch) for watch in load_settings().watch), drain_wanted]
+
+
+def _watch_sensor(watch: Watch) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=watch.name,
+        minimum_interval_seconds=watch.interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Whole checkpoints in {watch.path} become wanted cells of the suite {watch.suite}.",
+    )
+    def watch_directory(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.SkipReason:
+        if not watch.path.is_dir():
+            return dg.SkipReason(f"{watch.path} is not there (yet)")
+        seen = look(store.open(), watch, load_settings())
+        register_partitions(context.instance, [p.key for p in seen.wanted], list(seen.tasks))
+        waiting = [f"{key} waits: {why}" for key, why in seen.waiting.items()]
+        return dg.SkipReason("; ".join([f"{len(seen.wanted)} new", *waiting[:5]]))
+
+    return watch_directory
+
+
+@dg.sensor(jobs=list(_JOBS.values()), minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.SensorResult:
+    """Each wanted cell's next run: checkpoint, data set, cell; then the checkpoint's report."""
+    home, settings = store.open(), load_settings()
+    steps: dict[str, Step] = {}
+    settled: set[str] = set()
+    for wish in wishes(home)[:_CELLS_A_TICK]:
+        step = _next(home, wish, settled)
+        if step is None:
+            continue
+        verdict = decide(step, _last(context.instance, step), settings.max_attempts)
+        if verdict.action == "give_up":
+            settle(home, wish, FAILED, verdict.reason)
+            settled.add(wish.checkpoint)
+        elif verdict.action == "request":
+            register_partitions(context.instance, [wish.checkpoint], [wish.task])
+            steps.setdefault(step.target, step)
+    for step in _reports(home, settled | {w.checkpoint for w in wishes(home, DONE)}):
+        steps.setdefault(step.target, step)
+    return dg.SensorResult(run_requests=[r for s in steps.values() for r in _requests(context.instance, s, settings)])
+
+
+def _next(store: Store, wish: Wish, settled: set[str]) -> Step | None:
+    """The step a wish needs; a complete or impossible one is settled in the ledger."""
+    try:
+        need = need_of(store, wish.checkpoint, load_task(wish.task))
+        if not need.complete:
+            return step_for(need, source_signature(find_checkpoint(store, wish.checkpoint)))
+        settle(store, wish, DONE)
+    except (UnknownCheckpoint, TaskError, OSError) as error:
+        settle(store, wish, FAILED, str(error))
+    settled.add(wish.checkpoint)
+    return None
+
+
+def _reports(store: Store, candidates: set[str]) -> list[Step]:
+    """Reports of checkpoints of which nothing is wanted any more, where a cell has changed."""
+    open_wishes = {w.checkpoint for w in wishes(store)}
+    return [
+        Step("checkpoint_report", key, report_inputs(store, key))
+        for key in sorted(candidates - open_wishes)
+        if not report_is_current(store, key)
+    ]
+
+
+def _requests(instance: dg.DagsterInstance, step: Step, settings: Settings) -> list[dg.RunRequest]:
+    verdict = decide(step, _last(instance, step), settings.max_attempts)
+    if verdict.action != "request":
+        return []
+    tags = {TARGET: step.target, VERSION: step.version, ATTEMPT: str(verdict.attempt)}
+    return [
+        dg.RunRequest(
+            # Run keys deduplicate for ever, failures included: each attempt needs its own.
+            run_key=f"{step.target}:{step.version}:attempt{verdict.attempt}",
+            job_name=_JOBS[step.job].name,
+            partition_key=step.partition,
+            tags=tags,
+        )
+    ]
+
+
+def _last(instance: dg.DagsterInstance, step: Step) -> Last | None:
+    """The latest run for the step's target."""
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={TARGET: step.target}), limit=1)
+    if not runs:
+        return None
+    run = runs[0]
+    state = "success" if run.is_success else "failure" if run.is_finished else "running"
+    return Last(state, run.tags.get(VERSION, ""), int(run.tags.get(ATTEMPT, "1")), run.run_id)
