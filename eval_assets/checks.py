@@ -1,7 +1,6 @@
 """Asset checks: the gates of `gates.py`, looked up from what is stored."""
 
-from __future__ import annotations
-
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -32,7 +31,11 @@ def _result(decision: Decision, passed: bool, severity: dg.AssetCheckSeverity) -
     )  # fmt: skip
 
 
-# With a partitions_def: without one, a good cell's pass would overwrite a bad cell's failure.
+# With a partitions_def: without one, a good cell's pass would overwrite a bad cell's failure. Dagster
+# 1.13 calls that a preview and warns of it once a check, in every process.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning, message=".*partitions_def.*AssetCheckSpec.*")
+
+
 @dg.asset_check(asset=statistical_report, partitions_def=cells_def)
 def coverage(context: dg.AssetCheckExecutionContext, store: EvalStore) -> dg.AssetCheckResult:
     """Enough samples are scored."""

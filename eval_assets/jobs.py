@@ -1,7 +1,5 @@
 """The runs there are: one a data set, one a checkpoint, one a cell, one a checkpoint's report."""
 
-from __future__ import annotations
-
 import json
 
 import dagster as dg

@@ -33,9 +33,9 @@ def outputs(checkpoint: str, task: str, store: Store | None = None) -> pa.Table:
     connection = duckdb.connect()
     connection.register("judged", judged)
     connection.register("answers", table.scanner().to_reader())
-    return connection.execute(
+    return connection.sql(
         "SELECT answers.* FROM judged JOIN answers USING (item_id, sample, request_key) "
-        "QUALIFY row_number() OVER (PARTITION BY item_id, sample ORDER BY at) = 1 ORDER BY position, sample"
+        "QUALIFY row_number() OVER (PARTITION BY item_id, sample ORDER BY answers.\"at\") = 1 ORDER BY position, sample"
     ).to_arrow_table()
 
 

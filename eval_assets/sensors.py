@@ -1,7 +1,5 @@
 """Sensors: one a watched directory fills the ledger, one drains it into runs."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from eval_assets import jobs

@@ -39,9 +39,7 @@ class ChoiceJudge(TextJudge):
     def label(self, item: ItemLike) -> int:
         index = index_of_label(item.target, item.choices)
         if index is None:
-            raise LabelError(
-                f"{item.target!r} is neither letter, text nor index of an option of {item.choices}"
-            )
+            raise LabelError(f"{item.target!r} is neither letter, text nor index of an option of {item.choices}")
         return index
 
     def read(self, item: ItemLike, text: str) -> str | None:

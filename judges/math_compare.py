@@ -44,11 +44,18 @@ def as_number(expression: Expression) -> Number | None:
     return number
 
 
+def rational_key(expression: Expression) -> str:
+    """The same text for the same rational number, else the canonical form."""
+    number = as_number(expression)
+    return number.key if number is not None else expression.canonical
+
+
 def _equal_numbers(label: Number, answer: Number) -> bool:
     values = [answer.value]
     if label.percent != answer.percent:
         values.append(answer.value / 100 if answer.percent else answer.value * 100)
-    allowed = 0 if label.exact and answer.exact else PLACES * min(1, abs(label.value))
+    exact = label.exact and answer.exact
+    allowed = Fraction(0) if exact else PLACES * min(Fraction(1), abs(label.value))
     return any(abs(value - label.value) <= allowed for value in values)
 
 

@@ -45,7 +45,24 @@ _UNIT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}")
-_FUNCTIONS = {"sqrt", "pi", "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "arctan", "theta"}
+_FUNCTIONS = {
+    "sqrt",
+    "pi",
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "log",
+    "ln",
+    "exp",
+    "arctan",
+    "theta",
+    "dx",
+    "dy",
+    "dt",
+}
 _SEGMENT = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$\n]+?)(?<!\\)\$", re.DOTALL)
 _UNICODE = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/", "²": "^2", "³": "^3", "’": "'"})
 _REPLACEMENTS = (
@@ -109,31 +126,23 @@ def clean(text: str) -> Expression:
 
 def _split_unit(text: str) -> tuple[str, str | None]:
     match = _UNIT.search(text)
+    if match is None or match.start() == 0:
+        return text, None
+    name, shape = match["unit"], (match["square"] or "").lower()
     # A single letter right behind a number may be a variable: "2m" stays, "2 m" is metres.
-    if (
-        match
-        and match.start() > 0
-        and not (
-            len(match["unit"]) == 1
-            and match["unit"].isalpha()
-            and not text[: match.start("unit")][-1:].isspace()
-        )
-    ):
-        power = (
-            "2" if match["square"] and match["square"].lower() != "cubic" else "3" if match["square"] else ""
-        )
-        power = re.sub(r"\D", "", match["power"] or "") or power
-        return text[: match.start()].strip(), _UNITS[match["unit"].lower()] + power
-    return text, None
+    if len(name) == 1 and name.isalpha() and not text[match.start("unit") - 1].isspace():
+        return text, None
+    power = "".join(filter(str.isdigit, match["power"] or ""))
+    if shape:
+        power = "3" if shape == "cubic" else "2"
+    return text[: match.start()].strip(), _UNITS[name.lower()] + power
 
 
 def is_math(text: str) -> bool:
     """Whether a text is an expression: no words beside functions, and something to calculate with."""
     body = clean(text).body
     # A plain sentence of short words ("I am 5") has words; "x + 2y" has none.
-    words = [
-        word for word in _WORD.findall(re.sub(r"\\[a-zA-Z]+", " ", body)) if word.lower() not in _FUNCTIONS
-    ]
+    words = [word for word in _WORD.findall(re.sub(r"\\[a-zA-Z]+", " ", body)) if word.lower() not in _FUNCTIONS]
     return not words and re.search(r"\d|\\pi|\\sqrt|\\infty|^[a-z](?:$|\W)", body) is not None
 
 

@@ -10,6 +10,7 @@ main module once more.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import queue
@@ -43,6 +44,10 @@ class _Worker:
             env=environment,
         )
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def ask(self, label: str, answer: str) -> bool:
         """Raises TooHard, or RuntimeError where the process was lost for another reason."""
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -66,6 +71,12 @@ class _Worker:
             raise TooHard(reply["error"])
         return bool(reply["equal"])
 
+    def stop(self) -> None:
+        """Ends an idle process: its input ends."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self.close()
+
     def close(self) -> int:
         """Ends the process, if it still runs, and returns its exit status."""
         try:
@@ -86,7 +97,16 @@ def _forget() -> None:
         _idle.put(None)
 
 
+def _stop() -> None:
+    """Ends the idle processes; one in use ends when its input does, with this process."""
+    while not _idle.empty():
+        worker = _idle.get()
+        if worker is not None:
+            worker.stop()
+
+
 _forget()
+atexit.register(_stop)
 os.register_at_fork(after_in_child=_forget)
 
 
@@ -106,14 +126,9 @@ def _compare(label: str, answer: str) -> bool | str:
         worker = worker or _Worker()
         return worker.ask(label, answer)
     except TooHard as error:
-        if "processor time" in str(error):
-            worker = None
         return str(error)
-    except BaseException:
-        worker = None
-        raise
     finally:
-        pool.put(worker)
+        pool.put(worker if worker is not None and worker.alive else None)
 
 
 def serve() -> None:
@@ -124,6 +139,7 @@ def serve() -> None:
 
     from judges.math_compare import quiet, thorough
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; then the input ends
     quiet()
     thorough("2", "3")  # whatever loads late is loaded now, on nobody's time
     _, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
 from judges.extract import boxed
-from judges.math_compare import as_number, quick
+from judges.math_compare import quick, rational_key
 from judges.math_text import Expression, clean, final_expression, is_math
 from judges.math_worker import WORKERS, TooHard, compare
 from judges.options import find_choice, index_of_label, letter_of
@@ -50,9 +50,7 @@ class MathJudge(TextJudge):
         if item.choices:
             index = index_of_label(item.target, item.choices)
             if index is None:
-                raise LabelError(
-                    f"{item.target!r} is no letter, text or index of an option of {item.choices}"
-                )
+                raise LabelError(f"{item.target!r} is no letter, text or index of an option of {item.choices}")
             return _Label(index, clean(item.choices[index]))
         if isinstance(item.target, bool) or not isinstance(item.target, str | int | float):
             raise LabelError(f"expected an expression or a number, found {item.target!r}")
@@ -81,7 +79,7 @@ class MathJudge(TextJudge):
         expression = clean(answer)
         if label.index is None:
             equal, given_up = _equal(label.expression, expression)
-            key = _key(label.expression if equal else expression)
+            key = rational_key(label.expression if equal else expression)
             return Verdict(float(equal), answer=key, flags=(UNCOMPARABLE,) if given_up else ())
         assert item.choices is not None
         letters = [letter_of(i) for i in range(len(item.choices))]
@@ -90,7 +88,7 @@ class MathJudge(TextJudge):
         matches, given_up = _matching(item.choices, expression)
         if len(matches) == 1:
             return Verdict(float(matches[0] == label.index), answer=letters[matches[0]])
-        return Verdict(0.0, answer=_key(expression), flags=(UNCOMPARABLE,) if given_up else ())
+        return Verdict(0.0, answer=rational_key(expression), flags=(UNCOMPARABLE,) if given_up else ())
 
 
 def _matching(choices: tuple[str, ...], answer: Expression) -> tuple[list[int], bool]:
@@ -114,8 +112,3 @@ def _equal(label: Expression, answer: Expression) -> tuple[bool, bool]:
         return compare(label.body, answer.body), False
     except TooHard:
         return False, True
-
-
-def _key(expression: Expression) -> str:
-    number = as_number(expression)
-    return number.key if number is not None else expression.canonical

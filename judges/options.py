@@ -31,7 +31,8 @@ def letter_of(index: int) -> str:
 def find_choice(text: str, choices: Sequence[str] | None, *, mention: bool = True) -> str | None:
     """The letter of the one option that `text` names, or None.
 
-    In this order: the text is a letter; the text is an option's text; the last "answer is ..."
+    In this order: the text is a letter; the text is an option's text; the text is a noun and a
+    letter ("Image B") where the options are letters in a picture; the last "answer is ..."
     names one; the text begins with a letter and a delimiter, or holds a single bracketed letter;
     its last line is a letter; exactly one option's text occurs in it (this last only with `mention`).
     """
@@ -40,6 +41,7 @@ def find_choice(text: str, choices: Sequence[str] | None, *, mention: bool = Tru
     return (
         _alone(text, letters)
         or _same_text(text, choices)
+        or _noun_and_letter(text, letters, choices)
         or _anchored(text, letters, choices)
         or _delimited(text, letters)
         or _alone(text.rsplit("\n", 1)[-1], letters)
@@ -86,6 +88,13 @@ def _same_text(text: str, choices: Sequence[str] | None) -> str | None:
     return _LETTERS[same[0]] if len(same) == 1 else None
 
 
+def _noun_and_letter(text: str, letters: str, choices: Sequence[str] | None) -> str | None:
+    if any(_key(choice) != letter.lower() for choice, letter in zip(choices or ("",), letters, strict=False)):
+        return None
+    match = re.fullmatch(rf"[A-Za-z]+ ([{letters}])\.?", text)
+    return match.group(1) if match else None
+
+
 def _anchored(text: str, letters: str, choices: Sequence[str] | None) -> str | None:
     found = None
     for match in _ANCHOR.finditer(text):
@@ -112,9 +121,7 @@ def _bare_start(tail: str, letters: str) -> str | None:
 
 
 def _delimited_start(text: str, letters: str) -> str | None:
-    match = re.match(
-        rf"\s*(?:[(\[]\s*([{letters}])\s*[)\]]|([{letters}])\s*(?:[):]|\.(?!\w)|\s[-–—]\s))", text
-    )
+    match = re.match(rf"\s*(?:[(\[]\s*([{letters}])\s*[)\]]|([{letters}])\s*(?:[):]|\.(?!\w)|\s[-–—]\s))", text)
     if match is None:
         match = re.match(rf"\s*[(\[]\s*([{letters.lower()}])\s*[)\]]()", text)
     return (match.group(1) or match.group(2)).upper() if match else None

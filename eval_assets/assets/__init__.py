@@ -21,4 +21,15 @@ ALL = [
 ]
 CELL = [model_outputs, judge_scores, statistical_report, comparison]
 
-__all__ = ["ALL", "CELL", *(a.key.to_python_identifier() for a in ALL)]
+__all__ = [
+    "ALL",
+    "CELL",
+    "benchmark_dataset",
+    "checkpoint",
+    "checkpoint_report",
+    "comparison",
+    "judge_scores",
+    "leaderboard",
+    "model_outputs",
+    "statistical_report",
+]

@@ -8,8 +8,8 @@ from eval_assets.cells import result
 from eval_assets.partitions import checkpoints_def
 from eval_assets.pipeline.checkpoint_report import write_checkpoint_report
 from eval_assets.reporting import checkpoint_markdown
-from resources.store.resource import EvalStore
 from eval_assets.settings import load_settings
+from resources.store.resource import EvalStore
 
 
 @dg.asset(partitions_def=checkpoints_def, deps=[statistical_report, comparison], group_name="reports", kinds={"html"})

@@ -7,8 +7,8 @@ from eval_assets.cells import current_cell, result
 from eval_assets.partitions import cells_def
 from eval_assets.pipeline.comparing import sentence
 from eval_assets.pipeline.comparisons import compare_with_others
-from resources.store.resource import EvalStore
 from eval_assets.settings import load_settings
+from resources.store.resource import EvalStore
 
 
 # An asset of its own, so that a new baseline re-reports and the cell's own report stays.

@@ -137,11 +137,8 @@ class Runs:
     """Runs of the code location's jobs on the instance of DAGSTER_HOME, one after another."""
 
     def __init__(self) -> None:
-        import logging
-
         import dagster as dg
 
-        logging.getLogger("dagster").setLevel(logging.ERROR)
         self.instance = dg.DagsterInstance.get()
 
     def identify(self, checkpoint: str) -> None:
@@ -184,10 +181,10 @@ class Runs:
 
         from eval_assets.definitions import defs
 
-        result = defs.get_job_def(job).execute_in_process(
+        result = defs.resolve_job_def(job).execute_in_process(
             partition_key=partition,
             instance=self.instance,
-            run_config=config,
+            run_config={**(config or {}), "loggers": {"plain": {}}},
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in selection] if selection else None,
         )

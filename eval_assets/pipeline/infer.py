@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.progress import Progress
-from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.questions import COLUMNS, Question, question
+from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
 from resources.models import LMM, Instance, Media, ModelUnusable, Response

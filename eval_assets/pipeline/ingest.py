@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -18,7 +18,7 @@ from resources.store import Store
 from resources.store.items import ColumnTypes, ItemsTable, to_batch
 from resources.store.media import MediaTable, MediaWriter
 from resources.store.records import datasets
-from task_defs import MediaBytes, TaskDef, TaskFunctions, compile_task, open_source, read_media
+from task_defs import MediaBytes, TaskDef, TaskFunctions, compile_task, open_source, plain_doc, read_media
 from task_defs.digests import data_digest
 from task_defs.media import is_media
 
@@ -120,7 +120,8 @@ def _entry(
         else:
             found.append({"sha": None, "mime": "", "missing": medium.reason})
     # A path stays a field that people can read; bytes live in the media table only.
-    doc = {name: value for name, value in row.items() if not is_media(value)}
+    held = {name for name in functions.visual_fields(row) if isinstance(row.get(name), Mapping | bytes)}
+    doc = plain_doc({name: value for name, value in row.items() if name not in held and not is_media(value)})
     return {
         "item_id": item_id,
         "doc": doc,

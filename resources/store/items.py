@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from resources.store.tables import open_table, replace
 from resources.store.tables import append as append_table
+from resources.store.tables import open_table, replace
 
 if TYPE_CHECKING:
     import lance
