@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from judges import get_judge
+from judges.math_compare import quiet
 from judges.math_text import clean, is_math
 
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "mathvision"
@@ -34,13 +35,13 @@ def reason(response: str, wanted: str, ours: bool) -> str:
     """The group of a difference; see REASONS."""
     if not ours:
         return "nearly" if nearly_equal(wanted, response) else "other"
-    if re.fullmatch(r"(?:\w+ )?\(?[A-Z][).]*", response):
+    if re.fullmatch(r"(?:[A-Za-z]+ )?\(?[A-E][).]*", response):
         return "letter"
     if not is_math(response) and len(response.split()) > 3:
         return "prose"
     if clean(response).unit or clean(wanted).unit or "%" in response:
         return "unit"
-    return "notation" if not ours or len(response) < 40 else "other"
+    return "notation" if len(response) < 40 else "other"
 
 
 def nearly_equal(a: str, b: str) -> bool:
@@ -52,6 +53,7 @@ def nearly_equal(a: str, b: str) -> bool:
 
 
 def main(folder: Path) -> None:
+    quiet()
     lines = (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()
     questions = {row["id"]: row for row in map(json.loads, lines)}
     judge = get_judge("math")

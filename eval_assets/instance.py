@@ -39,3 +39,7 @@ def ensure_instance(home: Path) -> None:
             temporary.rename(config)
     except OSError as error:
         raise StoreUnwritable(f"DAGSTER_HOME={home} cannot be written ({error.strerror}): set it elsewhere") from error
+
+
+if __name__ == "__main__":
+    ensure_instance(Path(os.environ["DAGSTER_HOME"]))

@@ -13,11 +13,12 @@ from eval_assets.pipeline.scoring import judge_cell
 from resources.store.resource import EvalStore
 from task_defs import load_task
 
-dataset_job = dg.define_asset_job("dataset", selection=[assets.benchmark_dataset])
-checkpoint_job = dg.define_asset_job("checkpoint", selection=[assets.checkpoint])
-cell_job = dg.define_asset_job("cell", selection=dg.AssetSelection.assets(*assets.CELL))
+# Named apart from the assets: Dagster keeps jobs and ops in one name space.
+dataset_job = dg.define_asset_job("dataset_job", selection=[assets.benchmark_dataset])
+checkpoint_job = dg.define_asset_job("checkpoint_job", selection=[assets.checkpoint])
+cell_job = dg.define_asset_job("cell_job", selection=dg.AssetSelection.assets(*assets.CELL))
 checkpoint_report_job = dg.define_asset_job(
-    "checkpoint_report", selection=dg.AssetSelection.assets(assets.checkpoint_report, assets.leaderboard)
+    "checkpoint_report_job", selection=dg.AssetSelection.assets(assets.checkpoint_report, assets.leaderboard)
 )
 
 
@@ -41,7 +42,7 @@ def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, stor
         step(cell, home, run_id=context.run_id, log=context.log.info)
 
 
-@dg.job(name="variant")
+@dg.job
 def variant_job() -> None:
     """No asset: a variant is never the partition's latest materialization."""
     evaluate_variant()

@@ -38,6 +38,9 @@ _UNITS = {
     )
     for name in names.split()
 }
+# Longer "expressions" are runaway text. Of a text without a stated answer only the end is searched.
+MAX_CHARS = 400
+TAIL_CHARS = 4_000
 _NAMES = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _UNIT = re.compile(
     rf"""(?<=[\d)}}a-z\s.])(?:(?<=\s)|(?<=°)|(?<![a-z])|(?={_NAMES}))\s*
@@ -111,7 +114,7 @@ class Expression:
 
 def clean(text: str) -> Expression:
     """The clean form of one expression."""
-    text = unicodedata.normalize("NFC", text).strip().translate(_UNICODE)
+    text = unicodedata.normalize("NFC", text).translate(_UNICODE)
     for pattern, replacement in _REPLACEMENTS[:2]:
         text = pattern.sub(replacement, text)
     for content in boxed(text)[-1:]:
@@ -140,6 +143,8 @@ def _split_unit(text: str) -> tuple[str, str | None]:
 
 def is_math(text: str) -> bool:
     """Whether a text is an expression: no words beside functions, and something to calculate with."""
+    if len(text) > MAX_CHARS:
+        return False
     body = clean(text).body
     # A plain sentence of short words ("I am 5") has words; "x + 2y" has none.
     words = [word for word in _WORD.findall(re.sub(r"\\[a-zA-Z]+", " ", body)) if word.lower() not in _FUNCTIONS]
@@ -161,7 +166,7 @@ def final_expression(text: str) -> str | None:
     if is_math(text):
         return _right_side(text)
     for part in (stated, text):
-        found = _last(part) if part else None
+        found = _last(part[-TAIL_CHARS:]) if part else None
         if found:
             return _right_side(found)
     return text.strip() if len(text.split()) <= 4 else None

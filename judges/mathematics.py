@@ -8,14 +8,12 @@ from typing import ClassVar
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
 from judges.extract import boxed
 from judges.math_compare import quick, rational_key
-from judges.math_text import Expression, clean, final_expression, is_math
+from judges.math_text import MAX_CHARS, Expression, clean, final_expression, is_math
 from judges.math_worker import WORKERS, TooHard, compare
 from judges.options import find_choice, index_of_label, letter_of
 from judges.verdict import Verdict
 
 UNCOMPARABLE = "uncomparable"  # the comparison was given up: scored as wrong
-# Longer "expressions" are runaway text; comparing them costs minutes and helps nobody.
-MAX_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class MathJudge(TextJudge):
 
     def decide(self, item: ItemLike, label: _Label, answer: str) -> Verdict:
         if len(answer) > MAX_CHARS:
-            return Verdict(0.0, answer=answer, flags=(UNCOMPARABLE,))
+            return Verdict(0.0, answer=answer[:MAX_CHARS], flags=(UNCOMPARABLE,))
         expression = clean(answer)
         if label.index is None:
             equal, given_up = _equal(label.expression, expression)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from judges.text import contains_words, normalise
 
 _UNKNOWN = "ABCDEFGH"  # letters of an item that does not list its options
+MAX_ANCHORS, MAX_TAIL = 20, 400  # "answer is" examined in one text, and characters behind each
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _NOISE = re.compile(r"\\(?:text|mathrm|mathbf|textbf|boxed)\s*\{([^{}]*)\}")
 _ANCHOR = re.compile(
@@ -96,9 +97,8 @@ def _noun_and_letter(text: str, letters: str, choices: Sequence[str] | None) -> 
 
 
 def _anchored(text: str, letters: str, choices: Sequence[str] | None) -> str | None:
-    found = None
-    for match in _ANCHOR.finditer(text):
-        tail = text[match.end() :].split("\n", 1)[0]
+    for match in reversed(list(_ANCHOR.finditer(text))[-MAX_ANCHORS:]):
+        tail = text[match.end() : match.end() + MAX_TAIL].split("\n", 1)[0]
         tail = re.sub(r"^(?:(?:the|an?)\s+)?(?:option|choice|letter)\s+", "", tail, flags=re.IGNORECASE)
         sentence = re.split(r"(?<=[.!?])\s", tail, maxsplit=1)[0].rstrip(".!")
         found = (
@@ -106,9 +106,10 @@ def _anchored(text: str, letters: str, choices: Sequence[str] | None) -> str | N
             or _bare_start(tail, letters)
             or _same_text(sentence, choices)
             or _mentioned(sentence, choices)
-            or found
         )
-    return found
+        if found is not None:
+            return found
+    return None
 
 
 def _bare_start(tail: str, letters: str) -> str | None:
@@ -130,13 +131,14 @@ def _delimited_start(text: str, letters: str) -> str | None:
 def _delimited(text: str, letters: str) -> str | None:
     # A text that lists several options in this way is quoting them, not choosing.
     starts = {found for line in text.split("\n") if (found := _delimited_start(line, letters))}
-    bracketed = {m.upper() for m in re.findall(rf"(?<!\w)[(\[]([{letters}])[)\]](?!\w)", text)}
+    bracketed = re.findall(rf"(?<!\w)[(\[]([{letters}])[)\]](?!\w)", text)
     named = set(re.findall(rf"\b(?:[Oo]ption|[Cc]hoice)\s+[(\[]?([{letters}])\b(?!')", text))
-    both = starts | bracketed | named
+    both = {*starts, *bracketed, *named}
     if len(both) == 1:
         return both.pop()
-    first = _delimited_start(text, letters)
-    return first if first and len(starts) == 1 else None
+    if bracketed[:2] == ["A", "B"]:
+        return None  # the options quoted in one line
+    return _delimited_start(text, letters) if len(starts) == 1 else None
 
 
 def _mentioned(text: str, choices: Sequence[str] | None) -> str | None:

@@ -181,7 +181,7 @@ class Runs:
 
         from eval_assets.definitions import defs
 
-        result = defs.resolve_job_def(job).execute_in_process(
+        result = defs.resolve_job_def(f"{job}_job").execute_in_process(
             partition_key=partition,
             instance=self.instance,
             run_config={**(config or {}), "loggers": {"plain": {}}},

@@ -73,9 +73,14 @@ def report(
     if as_json:
         print_json(found)
         return
-    from eval_assets.reporting import cell_tables
+    from eval_assets.reporting import score_table
 
-    for shown in cell_tables(found):
+    show(score_table([found]))
+    for field, values in found["by"].items():
+        shown = table(field, found["primary"], "95 % interval", "n")
+        for value, metrics in values.items():
+            m = metrics.get(found["primary"]) or next(iter(metrics.values()))
+            shown.add_row(value, _percent(m["value"]), f"{_percent(m['ci_low'])} … {_percent(m['ci_high'])}", str(m["n"]))
         show(shown)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from eval_assets.reporting.words import count, direction, number, percent, with_interval
+from eval_assets.reporting.words import count, direction, interval, number, percent, with_interval
 
 Data = Mapping[str, Any]
 
@@ -34,7 +35,6 @@ def _column(key: tuple[str, str], rows: list[Data]) -> dict[str, Any]:
     better = rows[0].get("higher_is_better", True) is not False
     ends = [number(r[k]) for r in rows for k in ("value", "ci_low", "ci_high")]
     ends = [v for v in ends if math.isfinite(v)] or [0.0, 1.0]
-    sizes = {(r["n"], r["n_clusters"]) for r in rows}
     return {
         "task": key[0],
         "metric": key[1],
@@ -42,7 +42,7 @@ def _column(key: tuple[str, str], rows: list[Data]) -> dict[str, Any]:
         "ordered": sorted(known, reverse=better),
         "low": min(ends),
         "high": max(ends) if max(ends) > min(ends) else min(ends) + 0.01,
-        "size": _size(rows[0]) if len(sizes) == 1 else "",
+        "size": Counter(_size(r) for r in rows).most_common(1)[0][0],
     }
 
 
@@ -62,12 +62,14 @@ def _place(cells: list[Data | None], columns: list[dict[str, Any]]) -> tuple[int
 
 def _said(cells: list[Data | None], columns: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
     return [
-        cell
-        and {
+        None
+        if cell is None
+        else {
             "entry": cell,
             "value": percent(cell["value"]),
             "both": with_interval(cell),
-            "size": "" if column["size"] else _size(cell),
+            "interval": interval(cell),
+            "size": "" if column["size"] == _size(cell) else _size(cell),
             "coverage": "" if number(cell["coverage"]) == 1 else percent(cell["coverage"]),
             "best": column["ordered"][:1] == [number(cell["value"])],
         }

@@ -1,7 +1,7 @@
 """Reports as GitHub-style Markdown, as Dagster's UI shows it.
 
 Its viewer drops raw HTML and shows SVG from a data URI, so plots are images; it has a light and a dark
-theme, so they carry their own background.
+theme, so they carry their own background. Text of 1000 characters or more waits behind a link there.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from typing import Any
 from eval_assets.reporting import view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.plots import interval_plot, learning_curve
-from eval_assets.reporting.words import LEVEL, checkpoint_name, count, percent
+from eval_assets.reporting.words import (
+    LEVEL,
+    checkpoint_name,
+    count,
+    difference,
+    direction,
+    interval,
+    p_value,
+    percent,
+    verdict,
+)
 
 Data = Mapping[str, Any]
-# An event's metadata lives in Dagster's database: no more rows than one reads there.
+# An event's metadata lives in Dagster's database (a plot is about 8 kB): no more than one reads there.
 _MOST_ROWS = 50
+_MOST_PLOTS = 12
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!$&])")
 
 
@@ -26,7 +37,7 @@ def cell_markdown(report: Data, comparisons: Sequence[Data] = ()) -> str:
     """One cell: metrics with intervals, comparisons, breakdowns, flags, and a plot."""
     parts = [f"**{plain(report['checkpoint'])}** on **{plain(report['task'])}**", _metrics(report)]
     if comparisons:
-        parts.append(_comparisons([view.comparison_cells(e, report["run"]) for e in comparisons], report["run"]))
+        parts.append(_comparisons(comparisons, report["run"]))
     for part in view.breakdowns(report):
         if len(part["rows"]) <= _MOST_ROWS:
             parts.append(f"By {plain(part['field'])}, {plain(part['lead'])}:")
@@ -35,27 +46,28 @@ def cell_markdown(report: Data, comparisons: Sequence[Data] = ()) -> str:
     if not report["by"] and len(report["metrics"]) > 1:
         parts.append(image("all metrics", interval_plot(view.metric_rows(report))))
     parts.append(_left_out(report))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def checkpoint_markdown(data: Data) -> str:
     """One checkpoint: a table of tasks, who it is compared with, learning curves."""
-    shown = view.columns(data)
-    heads = ["task", "metric", "score, %", f"{LEVEL} interval", "n", "clusters", "coverage, %"]
-    heads += [f"vs {plain(c['name'])} ({c['roles']}), points" for c in shown]
-    rows = [
-        [plain(r["task"]), plain(r["metric"]), r["value"], r["interval"], r["n"], r["n_clusters"], r["coverage"]]
-        + [_against(c) for c in r["comparisons"]]
-        for r in view.headline(data)
-    ]
-    parts = [f"**{plain(data['checkpoint'])}**", table(heads, rows, left=2)]
-    parts += [f"- {plain(said)}" for said in view.summaries(data)]
+    heads = ["task", "metric", ">score, %", f">{LEVEL} interval", ">n", ">clusters", ">coverage, %"]
+    tasks = [(task, report["primary"], view.primary(report)) for task, report in data["tasks"].items()]
+    rows = [[plain(task), _metric(name, m), *_score(m)] for task, name, m in tasks]
+    parts = [f"**{plain(data['checkpoint'])}**", table(heads, rows)]
+    parts.append("\n".join(f"- {plain(said)}" for said in view.summaries(data)))
+    entries = [e for c in view.columns(data) for e in c["by_task"].values()]
+    if entries:
+        parts.append(_comparisons(entries, data["run"]))
     if data["missing"]:
         parts.append(f"Without a report yet: {plain(', '.join(data['missing']))}")
-    for task, history in data["history"].items():
-        if len(history) > 1:
-            parts.append(image(f"{task} by step", learning_curve(history, view.baseline_level(data, task))))
-    return "\n\n".join(parts) + "\n"
+    curves = {task: history for task, history in data["history"].items() if len(history) > 1}
+    for task, history in list(curves.items())[:_MOST_PLOTS]:
+        parts.append(f"{plain(task)} by step:")
+        parts.append(image(f"{task} by step", learning_curve(history, view.baseline_level(data, task))))
+    if len(curves) > _MOST_PLOTS:
+        parts.append(f"{len(curves) - _MOST_PLOTS} more curves are on the page.")
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def leaderboard_markdown(data: Data) -> str:
@@ -64,50 +76,51 @@ def leaderboard_markdown(data: Data) -> str:
     if not found["rows"]:
         return "No report yet.\n"
     heads = ["checkpoint"] + [
-        f"{plain(c['task'])} {plain(c['metric'])}, %" + (f" ({c['direction']})" if c["direction"] else "")
+        f">{plain(c['task'])} {plain(c['metric'])}, %" + (f" ({c['direction']})" if c["direction"] else "")
         for c in found["columns"]
     ]
     rows = [[plain(r["checkpoint"]), *(_board_cell(c) for c in r["cells"])] for r in found["rows"][:_MOST_ROWS]]
     more = len(found["rows"]) - len(rows)
-    return table(heads, rows, left=1) + (f"\n\nand {more} more: see the page" if more > 0 else "") + "\n"
+    return table(heads, rows) + (f"\n\nand {more} more: see the page" if more > 0 else "") + "\n"
 
 
 def _board_cell(cell: Data | None) -> str:
     if cell is None:
         return "–"
     said = f"**{cell['value']}**{cell['both'].removeprefix(cell['value'])}" if cell["best"] else cell["both"]
-    return _brackets(said + (f", coverage {cell['coverage']} %" if cell["coverage"] else ""))
+    return said + (f", coverage {cell['coverage']} %" if cell["coverage"] else "")
 
 
 def _metrics(report: Data) -> str:
-    heads = ["metric", "score, %", f"{LEVEL} interval", "n", "clusters", "coverage, %"]
+    heads = ["metric", ">score, %", f">{LEVEL} interval", ">n", ">clusters", ">coverage, %"]
+    rows = [[_metric(name, m), *_score(m)] for name, m in report["metrics"].items()]
+    return table(heads, rows)
+
+
+def _metric(name: str, entry: Data) -> str:
+    lower = direction(entry.get("higher_is_better"))
+    return f"{plain(name)} ({lower})" if lower else plain(name)
+
+
+def _score(metric: Data) -> list[str]:
+    counts = (count(metric["n"]), count(metric["n_clusters"]))
+    return [percent(metric["value"]), interval(metric), *counts, percent(metric["coverage"])]
+
+
+def _comparisons(entries: Iterable[Data], run: str | None) -> str:
+    heads = ["task", "metric", "against", ">difference, points", ">p", ">adjusted p", "verdict"]
     rows = []
-    for name, m in report["metrics"].items():
-        cells = view.score_cells(m)
-        label = plain(name) + (f" ({cells['direction']})" if cells["direction"] else "")
-        rows.append([label, cells["value"], cells["interval"], cells["n"], cells["n_clusters"], cells["coverage"]])
-    return table(heads, rows, left=1)
-
-
-def _comparisons(cells: Iterable[Data], run: str | None) -> str:
-    heads = ["metric", "against", "difference, points", "p", "verdict"]
-    rows = [
-        [plain(c["metric"]), plain(checkpoint_name(c["b"], run)), c["difference"], c["p"], plain(c["said"].text)]
-        for c in cells
-    ]
-    return table(heads, rows, left=2)
-
-
-def _against(cell: Data) -> str:
-    if cell["said"] is None:
-        return "not compared"
-    return f"{cell['difference']}, {plain(cell['said'].text)}"
+    for e in entries:
+        names = (plain(e["task"]), _metric(e["metric"], e), plain(checkpoint_name(e["b"], run)))
+        p = (p_value(e.get("p_value")), p_value(e.get("p_adjusted")))
+        rows.append([*names, difference(e), *p, plain(verdict(e, run).words)])
+    return table(heads, rows)
 
 
 def _breakdown(part: Data) -> str:
     rows = [[plain(r["label"]), r["n"], *r["scores"]] for r in part["rows"][:_MOST_ROWS]]
     more = len(part["rows"]) - len(rows)
-    said = table([plain(part["field"]), "n", *(f"{plain(m)}, %" for m in part["metrics"])], rows, left=1)
+    said = table([plain(part["field"]), ">n", *(f">{plain(m)}, %" for m in part["metrics"])], rows)
     return said + (f"\n\nand {more} more: see the JSON report" if more > 0 else "")
 
 
@@ -126,10 +139,10 @@ def _left_out(report: Data) -> str:
     return " ".join(lines)
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
-    """A GitHub-style table, the first `left` columns text, the rest numbers. Cells are Markdown already."""
-    rule = [":--" if i < left else "--:" for i in range(len(heads))]
-    return "\n".join(f"| {' | '.join(map(_brackets, row))} |" for row in [heads, rule, *rows])
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A GitHub-style table; a heading that starts with `>` is over numbers. Cells are Markdown already."""
+    rule = ["--:" if head.startswith(">") else ":--" for head in heads]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [[h.removeprefix(">") for h in heads], rule, *rows])
 
 
 def image(alt: str, svg: str) -> str:
@@ -140,7 +153,3 @@ def image(alt: str, svg: str) -> str:
 def plain(text: Any) -> str:
     """Text that stays what it is: no markup, no row or cell broken."""
     return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
-
-
-def _brackets(cell: str) -> str:
-    return cell

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from eval_assets.reporting.axes import Axis, padded, ticks
 from eval_assets.reporting.svg import WIDTH, dot, line, nothing, path, short, svg, text
@@ -12,7 +13,8 @@ from eval_assets.reporting.words import count, difference, direction, number, pe
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 46, 14, 30, 42, 250
 _ROW = 22
-_LETTER = 6.2  # mean width of a letter at 12 px, pixels
+_LETTER = 6.9  # mean width of a letter at 12 px, pixels
+
 
 def interval_plot(rows: Sequence[Mapping[str, Any]], reference: float | None = None) -> str:
     """A forest plot: one row each with `label`, `value`, `ci_low`, `ci_high`, all fractions.
@@ -22,8 +24,8 @@ def interval_plot(rows: Sequence[Mapping[str, Any]], reference: float | None = N
     """
     if not rows:
         return nothing("no categories")
-    left = min(max(len(short(r["label"])) for r in rows) * _LETTER + 12, 190)
-    right = WIDTH - 118
+    left = min(max(len(short(r["label"])) for r in rows) * _LETTER + 14, 204)
+    right = WIDTH - 16 - _LETTER * max(len(with_interval(r)) for r in rows)
     height = 8 + _ROW * len(rows) + 36
     known = [100 * number(v) for r in rows for v in (r["value"], r.get("ci_low"), r.get("ci_high"))]
     low, high = padded([*known, *([] if reference is None else [100 * reference])], within=(0.0, 100.0))
@@ -33,20 +35,33 @@ def interval_plot(rows: Sequence[Mapping[str, Any]], reference: float | None = N
         parts.append(line("ref", x(100 * reference), 8, x(100 * reference), base))
     parts += [part for i, row in enumerate(rows) for part in _forest_row(row, x, 8 + _ROW * (i + 0.5), left)]
     parts.append(line("axis", left, base, right, base))
-    parts += [text("soft", x(t), base + 16, _tick(t), "middle") for t in ticks(low, high, 4)]
-    parts.append(text("soft", (left + right) / 2, base + 31, "%", "middle"))
+    parts += [text("soft", x(t), base + 16, _tick(t), anchor="middle") for t in ticks(low, high, 4)]
+    parts.append(text("soft", (left + right) / 2, base + 31, "%", anchor="middle"))
     described = "; ".join(f"{r['label']}: {with_interval(r)}" for r in rows)
     return svg(height, parts, f"Scores with intervals, in percent. {described}")
 
 
 def _forest_row(row: Mapping[str, Any], x: Axis, y: float, left: float) -> list[str]:
     value, low, high = (100 * number(row.get(k)) for k in ("value", "ci_low", "ci_high"))
-    weight = ' font-weight="600"' if row.get("strong") else ""
-    label = str(row["label"])
-    parts = [text("text", left - 10, y + 4, short(label), "end", weight, label if label != short(label) else "")]
+    label, strong = str(row["label"]), bool(row.get("strong"))
+    parts = [text("text", left - 10, y + 4, short(label), anchor="end", strong=strong, whole=label)]
     parts += [line("bar", x(low), y, x(high), y)] if math.isfinite(low + high) else []
     parts += [dot("dot", x(value), y, f"{label}: {with_interval(row)}")] if math.isfinite(value) else []
-    return [*parts, text("text", WIDTH - 4, y + 4, with_interval(row), "end", weight)]
+    return [*parts, text("text", WIDTH - 4, y + 4, with_interval(row), anchor="end", strong=strong)]
+
+
+class _Point(NamedTuple):
+    """A value at a step with its interval, in percent or points; said: the same in words."""
+
+    step: float
+    value: float
+    low: float
+    high: float
+    said: str
+
+    @property
+    def ends(self) -> tuple[float, float, float]:
+        return self.value, self.low, self.high
 
 
 def learning_curve(points: Sequence[Mapping[str, Any]], baseline: tuple[str, float] | None = None) -> str:
@@ -55,47 +70,38 @@ def learning_curve(points: Sequence[Mapping[str, Any]], baseline: tuple[str, flo
     points: `step`, `metric`, `value`, `ci_low`, `ci_high` each, as in a report's history.
     baseline: (name, score as a fraction), a dashed line. A gap is left where a value is unknown.
     """
-    shown = sorted((p for p in points if p.get("step") is not None), key=lambda p: p["step"])
-    rows = [(p["step"], *(100 * number(p.get(k)) for k in ("value", "ci_low", "ci_high"))) for p in shown]
-    if not any(math.isfinite(row[1]) for row in rows):
+    found = _known(points, "value", with_interval)
+    if not found:
         return nothing("no score by step")
-    level = 100 * baseline[1] if baseline and math.isfinite(baseline[1]) else None
-    low, high = padded([v for r in rows for v in r[1:]] + [level or math.nan], within=(0.0, 100.0))
-    lower = direction(shown[0].get("higher_is_better"))
-    metric = str(shown[0].get("metric", "score"))
-    x, y, parts = _frame(rows, low, high, f"{metric}, %" + (f" ({lower})" if lower else ""))
-    for run in _unbroken(rows):
-        parts.append(path([(x(r[0]), y(r[1])) for r in run]))
-    if baseline and level is not None:
+    level = 100 * baseline[1] if baseline else math.nan
+    low, high = padded([*(v for p in found for v in p.ends), level], within=(0.0, 100.0))
+    metric = str(points[0].get("metric", "score"))
+    x, y, parts = _frame(found, low, high, _titled(f"{metric}, %", points[0]))
+    parts += _line_through(found, x, y)
+    if math.isfinite(level):
         parts.append(line("ref", _LEFT, y(level), WIDTH - _RIGHT, y(level)))
-    for point, (step, value, below, above) in zip(shown, rows, strict=True):
-        parts += _whisker(x(step), y, value, below, above, "dot", f"step {step}: {with_interval(point)}")
-    if baseline and level is not None:
-        parts.append(_reference_label(f"{short(baseline[0], 34)}: {percent(baseline[1])}", y(level), rows, y))
-    described = "; ".join(f"step {p['step']}: {with_interval(p)}" for p in shown)
-    return svg(_HEIGHT, parts, f"{metric} by step, in percent. {described}")
+    parts += [part for p in found for part in _whisker(p, x, y, "dot")]
+    if baseline and math.isfinite(level):
+        parts.append(_reference_label(f"{short(baseline[0], 34)}: {percent(baseline[1])}", y(level), found, y))
+    return svg(_HEIGHT, parts, f"{metric} by step, in percent. {'; '.join(p.said for p in found)}")
 
 
-def difference_plot(points: Sequence[Mapping[str, Any]]) -> str:
+def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = None) -> str:
     """Paired difference to another checkpoint by step, with its interval and the zero line.
 
-    points: `step`, `mean_diff`, `ci_low`, `ci_high` each, fractions. A dot is filled where its
-    interval does not hold zero.
+    points: `step`, `mean_diff`, `ci_low`, `ci_high` each, fractions. start: the step where the axis
+    begins. A dot is filled where its interval does not hold zero.
     """
-    shown = sorted((p for p in points if p.get("step") is not None), key=lambda p: p["step"])
-    rows = [(p["step"], *(100 * number(p.get(k)) for k in ("mean_diff", "ci_low", "ci_high"))) for p in shown]
-    if not any(math.isfinite(row[1]) for row in rows):
+    found = _known(points, "mean_diff", difference)
+    if not found:
         return nothing("no paired difference")
-    low, high = padded([v for r in rows for v in r[1:]] + [0.0])
-    x, y, parts = _frame(rows, low, high, "difference, points", signed=True)
+    low, high = padded([*(v for p in found for v in p.ends), 0.0])
+    x, y, parts = _frame(found, low, high, _titled("difference, points", points[0]), start=start, signed=True)
     parts.append(line("axis", _LEFT, y(0), WIDTH - _RIGHT, y(0)))
-    for run in _unbroken(rows):
-        parts.append(path([(x(r[0]), y(r[1])) for r in run]))
-    for point, (step, value, below, above) in zip(shown, rows, strict=True):
-        look = "dot" if below > 0 or above < 0 else "hollow"
-        parts += _whisker(x(step), y, value, below, above, look, f"step {step}: {difference(point)}")
-    described = "; ".join(f"step {p['step']}: {difference(p)}" for p in shown)
-    return svg(_HEIGHT, parts, f"Paired difference by step, in percentage points. {described}")
+    parts += _line_through(found, x, y)
+    for p in found:
+        parts += _whisker(p, x, y, "dot" if p.low > 0 or p.high < 0 else "hollow")
+    return svg(_HEIGHT, parts, f"Paired difference by step, in percentage points. {'; '.join(p.said for p in found)}")
 
 
 def interval_strip(entry: Mapping[str, Any], low: float, high: float) -> str:
@@ -109,50 +115,60 @@ def interval_strip(entry: Mapping[str, Any], low: float, high: float) -> str:
     return svg(10, parts, with_interval(entry), width)
 
 
+def _known(points: Sequence[Mapping[str, Any]], key: str, say: Callable[[Mapping[str, Any]], str]) -> list[_Point]:
+    """Points in order of step, an unknown value as NaN; none at all where nothing is known."""
+    placed = sorted((p for p in points if p.get("step") is not None), key=lambda p: p["step"])
+    found = []
+    for p in placed:
+        value, low, high = (100 * number(p.get(k)) for k in (key, "ci_low", "ci_high"))
+        found.append(_Point(p["step"], value, low, high, f"step {p['step']}: {say(p)}"))
+    return found if any(math.isfinite(p.value) for p in found) else []
+
+
+def _titled(title: str, point: Mapping[str, Any]) -> str:
+    lower = direction(point.get("higher_is_better"))
+    return f"{title} ({lower})" if lower else title
+
+
 def _frame(
-    rows: Sequence[tuple[float, ...]], low: float, high: float, title: str, *, signed: bool = False
+    found: Sequence[_Point], low: float, high: float, title: str, *, start: float | None = None, signed: bool = False
 ) -> tuple[Axis, Axis, list[str]]:
     """Both axes with gridlines, ticks and labels."""
-    first, last = rows[0][0], rows[-1][0]
+    first, last = found[0].step if start is None else start, found[-1].step
     edge = 0.03 * (last - first) or 0.5
     x = Axis(first - edge, last + edge, _LEFT, WIDTH - _RIGHT)
     y = Axis(low, high, _HEIGHT - _BOTTOM, _TOP)
     parts = [text("soft", 4, 15, title)]
     for t in ticks(low, high, 5):
         parts.append(line("grid", _LEFT, y(t), WIDTH - _RIGHT, y(t)))
-        parts.append(text("soft", _LEFT - 8, y(t) + 4, _tick(t, signed=signed), "end"))
+        parts.append(text("soft", _LEFT - 8, y(t) + 4, _tick(t, signed=signed), anchor="end"))
     parts.append(line("axis", _LEFT, y(low), WIDTH - _RIGHT, y(low)))
     for t in ticks(first, last, 5, whole=True) or [first]:
         parts.append(line("axis", x(t), y(low), x(t), y(low) + 4))
-        parts.append(text("soft", x(t), y(low) + 18, count(t), "middle"))
-    parts.append(text("soft", (_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 6, "step", "middle"))
+        parts.append(text("soft", x(t), y(low) + 18, count(t), anchor="middle"))
+    parts.append(text("soft", (_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 6, "step", anchor="middle"))
     return x, y, parts
 
 
-def _whisker(x: float, y: Axis, value: float, low: float, high: float, look: str, said: str) -> list[str]:
-    if not math.isfinite(value):
+def _whisker(p: _Point, x: Axis, y: Axis, look: str) -> list[str]:
+    if not math.isfinite(p.value):
         return []
-    bar = [line("bar", x, y(low), x, y(high))] if math.isfinite(low + high) else []
-    return [*bar, dot(look, x, y(value), said)]
+    bar = [line("bar", x(p.step), y(p.low), x(p.step), y(p.high))] if math.isfinite(p.low + p.high) else []
+    return [*bar, dot(look, x(p.step), y(p.value), p.said)]
 
 
-def _unbroken(rows: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]:
-    """The stretches between unknown values: no line is drawn across what was not measured."""
-    runs: list[list[tuple[float, ...]]] = [[]]
-    for row in rows:
-        if math.isfinite(row[1]):
-            runs[-1].append(row)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if len(run) > 1]
+def _line_through(found: Sequence[_Point], x: Axis, y: Axis) -> list[str]:
+    """One line a stretch of known values: none is drawn across what was not measured."""
+    stretches = [list(group) for known, group in groupby(found, lambda p: math.isfinite(p.value)) if known]
+    return [path([(x(p.step), y(p.value)) for p in stretch]) for stretch in stretches if len(stretch) > 1]
 
 
-def _reference_label(label: str, at: float, rows: Sequence[tuple[float, ...]], y: Axis) -> str:
+def _reference_label(label: str, at: float, found: Sequence[_Point], y: Axis) -> str:
     """Beside the dashed line, at the end where the curve is farther away."""
-    known = [r for r in rows if math.isfinite(r[1])]
-    at_left = abs(y(known[0][1]) - at) > abs(y(known[-1][1]) - at)
+    known = [p.value for p in found if math.isfinite(p.value)]
+    at_left = abs(y(known[0]) - at) > abs(y(known[-1]) - at)
     above = at - 6 if at > _TOP + 16 else at + 15
-    return text("reftext", _LEFT + 4 if at_left else WIDTH - _RIGHT, above, label, "start" if at_left else "end")
+    return text("reftext", _LEFT + 4 if at_left else WIDTH - _RIGHT, above, label, anchor="start" if at_left else "end")
 
 
 def _tick(value: float, *, signed: bool = False) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from eval_assets.reporting.words import MISSING
 
@@ -51,9 +51,14 @@ def dot(look: str, x: float, y: float, said: str, radius: float = 3.5) -> str:
     return f'<circle class="pl-{look}" {_LOOKS[look]} cx="{x:.1f}" cy="{y:.1f}" r="{radius}">{title}</circle>'
 
 
-def text(look: str, x: float, y: float, said: str, anchor: str = "start", more: str = "", title: str = "") -> str:
-    inside = (f"<title>{_xml(title)}</title>" if title else "") + _xml(said)
-    return f'<text class="pl-{look}" {_LOOKS[look]} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{inside}</text>'
+def text(
+    look: str, x: float, y: float, said: str, *, anchor: str = "start", strong: bool = False, whole: str = ""
+) -> str:
+    """whole: what `said` was cut from, shown under the pointer."""
+    inside = (f"<title>{_xml(whole)}</title>" if whole not in ("", said) else "") + _xml(said)
+    weight = ' font-weight="600"' if strong else ""
+    at = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}'
+    return f'<text class="pl-{look}" {_LOOKS[look]} {at}>{inside}</text>'
 
 
 def _xml(text: str) -> str:
@@ -61,13 +66,12 @@ def _xml(text: str) -> str:
 
 
 def svg(height: float, parts: Sequence[str], described: str, width: int = WIDTH) -> str:
-    label = quoteattr(_UNPRINTABLE.sub("\ufffd", described))
     back = f'<rect class="pl-bg" {_LOOKS["bg"]} width="{width}" height="{height:g}"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" height="{height:g}" '
-        f'role="img" aria-label={label} font-family="{_FONT}" font-size="12">{back}{"".join(parts)}</svg>'
+        f'role="img" aria-label="{_xml(described)}" font-family="{_FONT}" font-size="12">{back}{"".join(parts)}</svg>'
     )
 
 
 def nothing(why: str) -> str:
-    return svg(60, [text("soft", WIDTH / 2, 34, f"{why}: {MISSING}", "middle")], why)
+    return svg(60, [text("soft", WIDTH / 2, 34, f"{why}: {MISSING}", anchor="middle")], why)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval_assets.reporting.words import (
+    LEVEL,
     count,
     difference,
     direction,
@@ -27,7 +28,7 @@ _STRIP = 16  # characters of a drawn interval
 
 def score_table(reports: Iterable[Data]) -> Table:
     """Every metric of each cell report; a task is named once, its primary metric first."""
-    table = _table("task", "metric", ">score, %", ">95 % interval", ">n", ">clusters", ">coverage, %")
+    table = _table("task", "metric", ">score,\n%", f">{LEVEL} interval", ">n", ">clusters", ">coverage,\n%")
     for report in reports:
         for i, (name, m) in enumerate(report["metrics"].items()):
             first = report["task"] if i == 0 else ""
@@ -39,7 +40,7 @@ def score_table(reports: Iterable[Data]) -> Table:
 
 def comparison_table(entries: Iterable[Data]) -> Table:
     """One row a comparison: who against whom, the paired difference, p raw and adjusted, in words."""
-    table = _table("task", "metric", "against", ">difference, points", ">p", ">adjusted", "verdict")
+    table = _table("task", "metric", "against", ">difference,\npoints", ">p", ">adjusted", "verdict")
     for e in entries:
         said = {"better": "better", "worse": "worse"}.get(verdict(e).tone, verdict(e).words)
         p = (p_value(e.get("p_value")), p_value(e.get("p_adjusted")))
@@ -53,10 +54,10 @@ def curve_table(history: Sequence[Data]) -> Table:
     known = [v for v in known if math.isfinite(v)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     scale = f"{percent(low)} … {percent(high)}"
-    table = _table(">step", ">score, %", ">vs first, points", ">vs previous, points", scale)
+    table = _table(">step", ">score, %", ">vs first,\npoints", ">vs previous,\npoints", scale)
     for p in history:
         step = count(p["step"]) if p.get("step") is not None else p["checkpoint"]
-        pairs = (difference(p["vs_first"]) if p.get("vs_first") else "", difference(p["vs_previous"]) if p.get("vs_previous") else "")
+        pairs = [difference(p[k]) if p.get(k) else "" for k in ("vs_first", "vs_previous")]
         table.add_row(*_plain(step), with_interval(p), *pairs, strip(p, low, high))
     return table
 
@@ -80,7 +81,8 @@ def strip(entry: Data, low: float, high: float, width: int = _STRIP) -> str:
 
 
 def _metric(name: str, entry: Data) -> str:
-    return f"{name} ({direction(entry.get('higher_is_better'))})" if direction(entry.get("higher_is_better")) else name
+    lower = direction(entry.get("higher_is_better"))
+    return f"{name} ({lower})" if lower else name
 
 
 def _table(*heads: str) -> Table:
@@ -88,7 +90,7 @@ def _table(*heads: str) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for head in heads:
         table.add_column(
             head.removeprefix(">"),

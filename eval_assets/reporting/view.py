@@ -127,7 +127,12 @@ def summaries(data: Data) -> list[str]:
         tones: dict[str, list[str]] = {"better": [], "worse": [], "open": [], "unknown": []}
         for task, entry in column["by_task"].items():
             tones[verdict(entry, data["run"]).tone].append(task)
-        words = {"better": "better on", "worse": "worse on", "open": "no difference shown on", "unknown": "not tested on"}
+        words = {
+            "better": "better on",
+            "worse": "worse on",
+            "open": "no difference shown on",
+            "unknown": "not tested on",
+        }
         parts = [f"{words[tone]} {', '.join(tasks)}" for tone, tasks in tones.items() if tasks]
         said.append(f"Against {column['name']} ({column['roles']}): {'; '.join(parts)}.")
     return said

@@ -14,11 +14,10 @@ Tone = Literal["better", "worse", "open", "unknown"]
 
 
 class Verdict(NamedTuple):
-    """What a comparison says. words: without the p-value; text: with the one that decided."""
+    """What a comparison says, for a program and in words."""
 
     tone: Tone
     words: str
-    text: str
 
 
 def number(value: Any) -> float:
@@ -106,17 +105,15 @@ def verdict(entry: Mapping[str, Any], run: str | None = None) -> Verdict:
     what is said. For a metric where lower is better, a negative difference is the better one.
     """
     diff, adjusted = number(entry.get("mean_diff")), number(entry.get("p_adjusted"))
-    p, name = (number(entry.get("p_value")), "p") if math.isnan(adjusted) else (adjusted, "adjusted p")
+    p = number(entry.get("p_value")) if math.isnan(adjusted) else adjusted
     if math.isnan(diff):
-        return Verdict("unknown", "difference unknown", "difference unknown")
+        return Verdict("unknown", "difference unknown")
     if math.isnan(p):
-        return Verdict("unknown", "not tested", "not tested")
+        return Verdict("unknown", "not tested")
     if p >= ALPHA or diff == 0:
-        words = "no difference shown"
-        return Verdict("open", words, f"{words} ({p_words(p, name)})")
+        return Verdict("open", "no difference shown")
     tone: Tone = "better" if (diff > 0) == bool(entry.get("higher_is_better", True)) else "worse"
-    words = f"{tone} than {checkpoint_name(str(entry['b']), run)}"
-    return Verdict(tone, words, f"{words} ({p_words(p, name)})")
+    return Verdict(tone, f"{tone} than {checkpoint_name(str(entry['b']), run)}")
 
 
 def direction(higher_is_better: Any) -> str:

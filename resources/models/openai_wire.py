@@ -23,7 +23,7 @@ def chat_body(request: Instance, model: str, max_tokens_param: str, extra: Mappi
         if value is not None and value != []:
             fields[max_tokens_param if name == "max_tokens" else name] = value
     messages = ",".join(_message(m, request) for m in request.turns())
-    head = json.dumps(fields, ensure_ascii=False)
+    head = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     return f'{head[:-1]},"messages":[{messages}]}}'.encode()
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Blob v2 needs 2.2; one version for all tables. Stable row ids let `_rowid` outlive compaction.
 STORAGE = {"data_storage_version": "2.2", "enable_stable_row_ids": True}
+_COMMITS = 20  # attempts to put a version after the ones that others wrote meanwhile
 
 
 def open_table(uri: str) -> lance.LanceDataset | None:
@@ -30,21 +31,38 @@ def append(uri: str, data: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schem
     """Append, creating the table if need be; two creators at once both succeed."""
     import lance
 
+    _create(uri, schema)
+    return lance.write_dataset(data, uri, schema=schema, mode="append")
+
+
+def replace(uri: str, data: Iterable[pa.RecordBatch] | pa.Table, schema: pa.Schema) -> lance.LanceDataset:
+    """Put these rows in the place of all that was there, in one commit; of several writers the last remains."""
+    import lance
+    from lance.fragment import write_fragments
+
+    _create(uri, schema)
+    # The rows are written once and only the commit is repeated: `data` may be read but once.
+    fragments = write_fragments(data, uri, schema, mode="overwrite", **STORAGE)
+    operation = lance.LanceOperation.Overwrite(schema, fragments)
+    for _ in range(_COMMITS):
+        try:
+            return lance.LanceDataset.commit(uri, operation, read_version=lance.dataset(uri).version)
+        except OSError as error:
+            if "commit conflict" not in str(error).lower():
+                raise
+            conflict = error
+    raise conflict
+
+
+def _create(uri: str, schema: pa.Schema) -> None:
+    import lance
+
     if open_table(uri) is None:
         try:
             lance.write_dataset(schema.empty_table(), uri, schema=schema, mode="create", **STORAGE)
         except OSError as error:
             if "already exists" not in str(error).lower():
                 raise
-    return lance.write_dataset(data, uri, schema=schema, mode="append")
-
-
-def replace(uri: str, data: Iterable[pa.RecordBatch] | pa.Table, schema: pa.Schema) -> lance.LanceDataset:
-    """Put these rows in the place of all that was there, in one commit."""
-    import lance
-
-    mode = "create" if open_table(uri) is None else "overwrite"
-    return lance.write_dataset(data, uri, schema=schema, mode=mode, **STORAGE)
 
 
 def compact(uri: str) -> None:

@@ -1,0 +1,49 @@
+# The two commands of the README are `make demo` and `make test`; both set up .venv from nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A CPU build of torch where the index has one under this version; override for a GPU machine.
+TORCH ?= torch==2.13.0
+
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export EVAL_HOME ?= $(CURDIR)/.evals
+
+.PHONY: demo test ui lint types setup clean
+
+$(BIN)/python:
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.12'"
+	$(PYTHON) -m venv $(VENV)
+
+# torch first: left to a dependency, it would bring gigabytes of CUDA.
+$(VENV)/.local: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[local]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.local
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[local,dev]"
+	touch $@
+
+setup: $(VENV)/.dev
+
+demo: $(VENV)/.local
+	$(BIN)/python examples/digits/demo.py
+
+# The same state in Dagster's UI: http://127.0.0.1:3000
+ui: $(VENV)/.local
+	$(BIN)/python -m eval_assets.instance
+	$(BIN)/dagster dev -w workspace.yaml
+
+test: $(VENV)/.dev lint types
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .demo build *.egg-info
