@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
         asked = [questions[answer["id"]] for answer in answers]
         items = [{"target": row["answer"], "choices": row["options"]} for row in asked]
         started = time.perf_counter()
-        verdicts = asyncio.run(judge.judge_many(items, [answer["response"] for answer in answers]))  # type: ignore[attr-defined]
+        verdicts = asyncio.run(judge.judge_many(items, [answer["response"] for answer in answers]))
         seconds = time.perf_counter() - started
         count = len(answers)
         ours, theirs = sum(v.score or 0 for v in verdicts), sum(a["correct"] for a in answers)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from resources.store import StoreUnwritable
 
+# {runs}: each run is a process that may load a model; more of them than cores only wait for each other.
 _DAGSTER_YAML = """\
 # Written once by eval-assets; yours to change.
 telemetry:
@@ -17,7 +18,12 @@ concurrency:
     granularity: op
     default_limit: 4
   runs:
-    max_concurrent_runs: 4
+    max_concurrent_runs: {runs}
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1  # 5 by default: a checkpoint's runs would wait 15 s in all
 run_monitoring:
   enabled: true
   # Without this a crashed run keeps its slot in a pool for ever.
@@ -35,7 +41,8 @@ def ensure_instance(home: Path) -> None:
         config = home / "dagster.yaml"
         if not config.exists():
             temporary = home / f".dagster.yaml.{os.getpid()}"
-            temporary.write_text(_DAGSTER_YAML)
+            runs = max(2, min(8, os.cpu_count() or 2))
+            temporary.write_text(_DAGSTER_YAML.format(runs=runs))
             temporary.rename(config)
     except OSError as error:
         raise StoreUnwritable(f"DAGSTER_HOME={home} cannot be written ({error.strerror}): set it elsewhere") from error

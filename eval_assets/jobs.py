@@ -39,7 +39,7 @@ def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, stor
     variant = Variant(config.limit, config.repeats, json.loads(config.gen))
     cell = plan_cell(home, identify_checkpoint(home, config.checkpoint), load_task(config.task), variant)
     for step in (infer, judge_cell, report_cell):
-        step(cell, home, run_id=context.run_id, log=context.log.info)
+        step(cell, home, run_id=context.run.run_id, log=context.log.info)
 
 
 @dg.job

@@ -25,8 +25,11 @@ Method = Literal["whole", "last_line", "boxed", "answer", "after", "choice", "la
 # beginning), so that a quadratic expression costs seconds, not hours, on a runaway response.
 PATTERN_CHARS = 20_000
 _TAGS = "think|thinking|thought|reasoning|reflection"
-_OPEN = re.compile(rf"<(?:{_TAGS})>|◁think▷|<\|begin_of_thought\|>", re.IGNORECASE)
-_CLOSE = re.compile(rf"</(?:{_TAGS})>|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
+_TAG = re.compile(
+    rf"(?P<open><(?:{_TAGS})>|◁think▷|<\|begin_of_thought\|>)"
+    rf"|(?P<close></(?:{_TAGS})>|◁/think▷|<\|end_of_thought\|>)",
+    re.IGNORECASE,
+)
 _ANSWER = re.compile(
     r"\banswers?\b(?:\s+(?:to|for)\s[^.:\n]{0,80}?)?[\s*_]*(?:is|are|would\s+be|must\s+be|[:=])[\s*_:]*"
     r"(?P<answer>[^\s*_][^\n]*)",
@@ -110,20 +113,16 @@ def strip_reasoning(text: str) -> str:
     A closing tag without an opening one ends the reasoning as well: some chat templates put the
     opening tag into the prompt.
     """
-    parts: list[str] = []
-    rest = text
-    while True:
-        close, open_ = _CLOSE.search(rest), _OPEN.search(rest)
-        if close is not None and (open_ is None or close.start() < open_.start()):
-            parts, rest = [], rest[close.end() :]
-        elif open_ is None:
-            return "".join([*parts, rest])
-        else:
-            parts.append(rest[: open_.start()])
-            end = _CLOSE.search(rest, open_.end())
-            if end is None:
-                return ""
-            rest = rest[end.end() :]
+    kept: list[str] = []
+    start, inside = 0, False
+    for tag in _TAG.finditer(text):
+        if tag.lastgroup == "close":
+            kept = kept if inside else []
+            start, inside = tag.end(), False
+        elif not inside:
+            kept.append(text[start : tag.start()])
+            inside = True
+    return "" if inside else "".join(kept) + text[start:]
 
 
 def extract(text: str, how: Extract, choices: Sequence[str] | None = None) -> str | None:

@@ -54,7 +54,7 @@ class _Worker:
         assert stdin is not None
         assert stdout is not None
         try:
-            stdin.write(json.dumps([label, answer]).encode() + b"\n")
+            stdin.write(json.dumps([CPU_SECONDS, label, answer]).encode() + b"\n")
             stdin.flush()
             ready, _, _ = select.select([stdout], [], [], WALL_SECONDS)
             line = stdout.readline() if ready else b""
@@ -147,10 +147,11 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     replies, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)  # when it runs out, the process ends
+        seconds, label, answer = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # when it runs out, the process ends
         sympy.core.random.seed(0)
         try:
-            reply: dict[str, object] = {"equal": thorough(*json.loads(line))}
+            reply: dict[str, object] = {"equal": thorough(label, answer)}
         except (Exception, MemoryError, RecursionError) as error:
             reply = {"error": f"{type(error).__name__}: {error}"[:200]}
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -133,7 +133,7 @@ def _delimited(text: str, letters: str) -> str | None:
     starts = {found for line in text.split("\n") if (found := _delimited_start(line, letters))}
     bracketed = re.findall(rf"(?<!\w)[(\[]([{letters}])[)\]](?!\w)", text)
     named = set(re.findall(rf"\b(?:[Oo]ption|[Cc]hoice)\s+[(\[]?([{letters}])\b(?!')", text))
-    both = {*starts, *bracketed, *named}
+    both: set[str] = {*starts, *bracketed, *named}
     if len(both) == 1:
         return both.pop()
     if bracketed[:2] == ["A", "B"]:

@@ -15,7 +15,7 @@ from resources.store.resource import EvalStore
 @dg.asset(partitions_def=checkpoints_def, deps=[statistical_report, comparison], group_name="reports", kinds={"html"})
 def checkpoint_report(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
     """One HTML page and one JSON file for the checkpoint: every task, Holm-corrected comparisons."""
-    found = write_checkpoint_report(store.open(), context.partition_key, load_settings(), context.run_id)
+    found = write_checkpoint_report(store.open(), context.partition_key, load_settings(), context.run.run_id)
     return result(
         found.version,
         {

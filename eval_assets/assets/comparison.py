@@ -16,7 +16,7 @@ from resources.store.resource import EvalStore
 def comparison(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
     """Paired differences to the baseline and to the previous checkpoint of the run."""
     home, settings = store.open(), load_settings()
-    found = compare_with_others(current_cell(context, home), home, settings.baseline, run_id=context.run_id)
+    found = compare_with_others(current_cell(context, home), home, settings.baseline, run_id=context.run.run_id)
     lines = [f"- {role}: {sentence(entries[0])}" for role, entries in found.entries.items()]
     lines += [f"- {role}: {why}" for role, why in found.absent.items()]
     for line in lines:

@@ -17,7 +17,7 @@ def model_outputs(context: dg.AssetExecutionContext, store: EvalStore) -> dg.Mat
     """Responses, each durable within a second; only what is not stored yet is asked."""
     home = store.open()
     cell = current_cell(context, home)
-    done = infer(cell, home, run_id=context.run_id, log=context.log.info)
+    done = infer(cell, home, run_id=context.run.run_id, log=context.log.info)
     counts = {
         "dagster/row_count": done.rows,
         "asked": done.asked,

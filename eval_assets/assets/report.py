@@ -15,7 +15,7 @@ def statistical_report(context: dg.AssetExecutionContext, store: EvalStore) -> d
     """Every metric with its interval, by category, with coverage and what was left out."""
     home = store.open()
     cell = current_cell(context, home)
-    report = report_cell(cell, home, run_id=context.run_id, log=context.log.info)
+    report = report_cell(cell, home, run_id=context.run.run_id, log=context.log.info)
     primary = report["metrics"][report["primary"]]
     numbers = {k: float(primary[k]) for k in ("value", "ci_low", "ci_high", "coverage")}
     return result(

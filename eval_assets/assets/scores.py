@@ -13,7 +13,7 @@ from resources.store.resource import EvalStore
 def judge_scores(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
     """A verdict for every sample: a score with flags, or unscored with its reason. Asks no model."""
     home = store.open()
-    done = judge_cell(current_cell(context, home), home, run_id=context.run_id, log=context.log.info)
+    done = judge_cell(current_cell(context, home), home, run_id=context.run.run_id, log=context.log.info)
     return result(
         done.version,
         {

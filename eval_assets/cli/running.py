@@ -193,11 +193,11 @@ class Runs:
 
 
 def _cause(result: Any) -> str:
-    """The innermost error of the failed step, in the words that it was raised with."""
+    """The failed step's error in the words that it was raised with, without Dagster's wrapping."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
             error = event.step_failure_data.error
-            while error.cause:
+            while error.cause and str(error.cls_name).startswith("Dagster"):
                 error = error.cause
             return str(error.message.strip().partition(": ")[2] or error.message.strip())
     checks = [e.asset_check_evaluation_data for e in result.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"]

@@ -67,12 +67,13 @@ def ingest(task: TaskDef, store: Store) -> Ingested:
     done = Ingested(task.task)
     source = open_source(task)
     done.origin = source.origin
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass") as spool:
+    # Of two at once, both would find the old items and append the new ones.
+    with store.lock(f"ingest-{task.task}"), tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
         types, clusters, hashes = _spool(task, store, source, spool, done)
         done.version = hashes.hexdigest()
         _publish(task, store, spool, types, clusters, done)
-    done.media, done.media_bytes = media_of(store, task).totals()
-    _record(task, store, done)
+        done.media, done.media_bytes = media_of(store, task).totals()
+        _record(task, store, done)
     return done
 
 
@@ -87,6 +88,8 @@ def _spool(
                 if row.doc is None:
                     raise ValueError(row.error)
                 entry = _entry(functions, row.doc, row.position, media, source.root)
+                line = json.dumps({**entry, "position": done.items}, ensure_ascii=False)
+                line.encode()  # half a surrogate pair is JSON, but no text that could be stored or sent
             except (ValueError, LookupError) as error:
                 done.quarantined.append({"position": row.position, "reason": str(error)[:500]})
                 continue
@@ -96,14 +99,13 @@ def _spool(
                     f"task {task.task}: rows {first} and {row.position} of {done.origin} both have the id "
                     f"{entry['item_id']!r}: name a field that is unique in doc_to_id"
                 )
-            entry["position"] = done.items
             types.see(entry["doc"])
             clusters.add(_shas(entry))
             hashes.add(entry["item_id"])
             hashes.add(entry["item_hash"])
             done.items += 1
             done.missing_media += any(m["missing"] for m in entry["media"])
-            spool.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            spool.write(line + "\n")
     done.new_media_bytes = media.added_bytes
     return types, clusters, hashes
 
@@ -190,10 +192,10 @@ def _publish_parquet(task: TaskDef, store: Store, table: ItemsTable) -> None:
     with tempfile.TemporaryFile() as spool:
         dataset = table.table()
         with pq.ParquetWriter(spool, dataset.schema) as writer:
-            for batch in dataset.to_batches(scan_in_order=True):
+            for batch in dataset.to_batches(batch_size=_ROWS, scan_in_order=True):
                 writer.write_batch(batch)
         spool.seek(0)
-        store.write_file(spool.read(), "datasets", f"{task.task}.parquet")
+        store.write_file(spool, "datasets", f"{task.task}.parquet")
 
 
 def _record(task: TaskDef, store: Store, done: Ingested) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from eval_assets.reporting.axes import Axis, padded, ticks
-from eval_assets.reporting.svg import WIDTH, dot, line, nothing, path, short, svg, text
+from eval_assets.reporting.svg import WIDTH, dot, line, nothing, path, short, strip, svg, text
 from eval_assets.reporting.words import count, difference, direction, number, percent, with_interval
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 46, 14, 30, 42, 250
@@ -105,14 +105,14 @@ def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = N
 
 
 def interval_strip(entry: Mapping[str, Any], low: float, high: float) -> str:
-    """One score with its interval on a scale from low to high (fractions), as small as a word."""
+    """One score with its interval on a scale from low to high (fractions), small as a word, for beside the number."""
     width, middle = 96, 5
     x = Axis(100 * low, 100 * high, 4, width - 4)
     value, below, above = (100 * number(entry.get(k)) for k in ("value", "ci_low", "ci_high"))
     parts = [line("grid", 0, middle, width, middle)]
     parts += [line("bar", x(below), middle, x(above), middle)] if math.isfinite(below + above) else []
-    parts += [dot("dot", x(value), middle, with_interval(entry), 2.5)] if math.isfinite(value) else []
-    return svg(10, parts, with_interval(entry), width)
+    parts += [dot("dot", x(value), middle, "", 2.5)] if math.isfinite(value) else []
+    return strip(width, 10, parts)
 
 
 def _known(points: Sequence[Mapping[str, Any]], key: str, say: Callable[[Mapping[str, Any]], str]) -> list[_Point]:

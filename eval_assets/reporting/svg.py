@@ -47,7 +47,7 @@ def path(at: Sequence[tuple[float, float]]) -> str:
 
 
 def dot(look: str, x: float, y: float, said: str, radius: float = 3.5) -> str:
-    title = f"<title>{_xml(said)}</title>"
+    title = f"<title>{_xml(said)}</title>" if said else ""
     return f'<circle class="pl-{look}" {_LOOKS[look]} cx="{x:.1f}" cy="{y:.1f}" r="{radius}">{title}</circle>'
 
 
@@ -71,6 +71,12 @@ def svg(height: float, parts: Sequence[str], described: str, width: int = WIDTH)
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" height="{height:g}" '
         f'role="img" aria-label="{_xml(described)}" font-family="{_FONT}" font-size="12">{back}{"".join(parts)}</svg>'
     )
+
+
+def strip(width: float, height: float, parts: Sequence[str]) -> str:
+    """A picture without words, for a text that says the same: a page has thousands, so nothing spare."""
+    size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} aria-hidden="true">{"".join(parts)}</svg>'
 
 
 def nothing(why: str) -> str:

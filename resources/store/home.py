@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +22,29 @@ DEFAULT_HOME = ".evals"
 
 class StoreUnwritable(RuntimeError):
     """EVAL_HOME cannot be written; the message says why and what to do."""
+
+
+# What an operating system says of a place that cannot be written, and what to do. Lance's errors
+# have no errno, but their text ends in the system's own.
+_CAUSES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space: the quota is used up",
+    errno.EFBIG: "the limit for the size of a file is too low",
+    errno.EACCES: "set EVAL_HOME to a folder you can write",
+    errno.EPERM: "set EVAL_HOME to a folder you can write",
+    errno.EROFS: "set EVAL_HOME to a folder you can write",
+    errno.ENOTDIR: "set EVAL_HOME to a folder",
+    errno.EEXIST: "set EVAL_HOME to a folder",
+}
+
+
+def unwritable(place: str, error: BaseException) -> StoreUnwritable | None:
+    """The error as one that says what to do; None where it is about something else."""
+    text = str(error)
+    for number, hint in _CAUSES.items():
+        if isinstance(error, OSError) and (error.errno == number or f"os error {number})" in text):
+            return StoreUnwritable(f"EVAL_HOME: {place} cannot be written ({os.strerror(number)}): {hint}")
+    return None
 
 
 class Store:
@@ -54,8 +79,8 @@ class Store:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            hint = "free some space" if error.errno == errno.ENOSPC else "set EVAL_HOME to a folder you can write"
-            raise StoreUnwritable(f"EVAL_HOME={self.root} is not writable ({error.strerror}): {hint}") from error
+            problem = unwritable(self.root, error)
+            raise problem or StoreUnwritable(f"EVAL_HOME: {self.root} cannot be written: {error}") from error
 
     # --- plain files (reports) ------------------------------------------------------------
 
@@ -72,16 +97,27 @@ class Store:
         *folders, name = parts
         return "/".join([self.root, *(slug(p) for p in folders), name])
 
-    def write_file(self, data: bytes, *parts: str) -> str:
-        """Publish a file atomically (on object storage a put is); returns its path or URI."""
+    def write_file(self, data: bytes | BinaryIO, *parts: str) -> str:
+        """Publish a file atomically (on object storage a put is); returns its path or URI.
+
+        data: the content, or an open file to copy from its position. Raises StoreUnwritable.
+        """
         filesystem, base = self._fs
         target = "/".join([base, *self.file(*parts)[len(self.root) + 1 :].split("/")])
-        filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
         temporary = f"{target}.{os.getpid()}.tmp" if self.is_local else target
-        with filesystem.open_output_stream(temporary) as stream:
-            stream.write(data)
-        if self.is_local:
-            os.replace(temporary, target)
+        try:
+            filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
+            with filesystem.open_output_stream(temporary) as stream:
+                shutil.copyfileobj(io.BytesIO(data) if isinstance(data, bytes) else data, stream)
+            if self.is_local:
+                os.replace(temporary, target)
+        except BaseException as error:
+            if self.is_local:
+                with contextlib.suppress(OSError):  # it may be what could not be made
+                    Path(temporary).unlink(missing_ok=True)
+            if problem := unwritable(target, error):
+                raise problem from error
+            raise
         return self.file(*parts)
 
     def read_file(self, *parts: str) -> bytes | None:

@@ -29,37 +29,46 @@ RESERVED = pa.schema(
         ("doc", pa.string()),  # JSON: every field that is not a medium
     ]
 )
-_SCALARS: dict[type, pa.DataType] = {
-    bool: pa.bool_(),
-    int: pa.int64(),
-    float: pa.float64(),
-    str: pa.string(),
-}
+# The narrowest type that holds all of a field's values; "long" is an integer that no float holds exactly.
+_SCALARS: tuple[tuple[set[str], pa.DataType], ...] = (
+    ({"bool"}, pa.bool_()),
+    ({"int", "long"}, pa.int64()),
+    ({"int", "float"}, pa.float64()),
+    ({"bool", "int", "long", "float", "str"}, pa.string()),
+)
 
 
 class ColumnTypes:
     """Arrow types of a benchmark's scalar fields, widened row by row.
 
     int widens to float; anything else that does not agree becomes text. Lists and objects stay in
-    `doc`, as JSON.
+    `doc`, as JSON, and so do fields with names that Lance does not take.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[str, set[type]] = {}
+        self._seen: dict[str, set[str]] = {}
 
     def see(self, doc: Mapping[str, Any]) -> None:
         for name, value in doc.items():
             if value is not None:
-                self._seen.setdefault(name, set()).add(type(value))
+                self._seen.setdefault(name, set()).add(_kind(value))
 
     def schema(self) -> pa.Schema:
         fields = []
-        for name, types in self._seen.items():
-            if name in RESERVED.names or not types <= set(_SCALARS):
+        for name, kinds in self._seen.items():
+            if name in RESERVED.names or "." in name or name.startswith("_row"):
                 continue
-            one = next(iter(types)) if len(types) == 1 else float if types == {int, float} else str
-            fields.append(pa.field(name, _SCALARS[one]))
+            found = next((arrow for held, arrow in _SCALARS if kinds <= held), None)
+            if found is not None:
+                fields.append(pa.field(name, found))
         return pa.schema([*RESERVED, *fields])
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    if name != "int" or abs(value) <= 2**53:
+        return name
+    return "long" if -(2**63) <= value < 2**63 else "str"
 
 
 def to_batch(rows: Sequence[Mapping[str, Any]], docs: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:

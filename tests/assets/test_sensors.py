@@ -1,0 +1,144 @@
+"""Real ticks of the real sensors; runs that they ask for are executed as the daemon would."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster._core.definitions.partitions.context import partition_loading_context
+
+from eval_assets.definitions import defs
+from eval_assets.pipeline.ledger import DONE, FAILED, Wish, wish_for, wishes
+from eval_assets.sensors import _watch_sensor, drain_wanted
+from eval_assets.settings import load_settings
+from resources.store.records import checkpoints
+from resources.store.resource import EvalStore
+
+
+def tick(project, sensor):
+    with (
+        dg.build_sensor_context(
+            instance=project.instance, resources={"store": EvalStore()}, repository_def=defs.get_repository_def()
+        ) as context,
+        partition_loading_context(dynamic_partitions_store=project.instance),  # as the daemon's code server has it
+    ):
+        found = sensor.evaluate_tick(context)
+    return found.run_requests or []
+
+
+def execute(project, request):
+    return project.run(request.job_name.removesuffix("_job"), request.partition_key, tags=request.tags)
+
+
+def drain(project, most=10):
+    """Ticks and runs until nothing is asked for; the jobs in order."""
+    jobs = []
+    for _ in range(most):
+        requests = tick(project, drain_wanted)
+        if not requests:
+            return jobs
+        for request in requests:
+            jobs.append(f"{request.job_name}:{request.partition_key}")
+            execute(project, request)
+    raise AssertionError(f"the sensor never rests: {jobs}")
+
+
+def test_a_wanted_cell_becomes_runs_in_order_and_then_rest(project):
+    project.answers("good", right=30)
+    wish_for(project.store, [Wish("good", "colours", "test")])
+    assert drain(project) == ["checkpoint_job:good", "cell_job:good|colours", "checkpoint_report_job:good"]
+    assert [w.checkpoint for w in wishes(project.store, DONE)] == ["good"]
+    assert (project.path / "home" / "reports" / "good.html").is_file()
+    assert tick(project, drain_wanted) == []
+
+
+def test_a_cell_that_is_running_is_not_asked_for_twice(project):
+    project.answers("good", right=30)
+    wish_for(project.store, [Wish("good", "colours", "test")])
+    (first,) = tick(project, drain_wanted)
+    run = project.instance.create_run_for_job(
+        defs.resolve_job_def(first.job_name), tags={**first.tags}, status=dg.DagsterRunStatus.STARTED
+    )
+    assert tick(project, drain_wanted) == []
+    project.instance.report_run_failed(run)
+    (again,) = tick(project, drain_wanted)
+    assert again.run_key == first.run_key.replace("attempt1", "attempt2")
+
+
+def test_attempts_are_bounded_and_the_reason_is_kept(project):
+    project.answers("good", right=30)
+    shutil.rmtree(project.path / "home" / "recorded")  # the model has gone: each run of it fails
+    wish_for(project.store, [Wish("good", "colours", "test")])
+    assert len(drain(project)) == load_settings().max_attempts
+    (given_up,) = wishes(project.store, FAILED)
+    assert "failed 3 times" in given_up.reason
+
+
+def test_an_unknown_task_is_given_up_at_once(project):
+    project.answers("good", right=30)
+    wish_for(project.store, [Wish("good", "nonsense", "test"), Wish("good", "colours", "test")])
+    assert "cell_job:good|colours" in drain(project)
+    (given_up,) = wishes(project.store, FAILED)
+    assert given_up.task == "nonsense"
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory) -> Path:
+    from examples.digits.train import train
+
+    return train(tmp_path_factory.mktemp("model"), steps=0)[0]
+
+
+@pytest.fixture
+def watched(project):
+    directory = project.path / "exp7"
+    directory.mkdir()
+    project.configure(
+        watch=[{"path": str(directory), "suite": "all", "pattern": "step-*"}], suites={"all": ["colours"]}
+    )
+    return directory, _watch_sensor(load_settings().watch[0])
+
+
+def keys(project):
+    return sorted(row["checkpoint"] for row in checkpoints(project.store).rows())
+
+
+def test_a_checkpoint_is_taken_when_it_is_whole(project, watched, model_folder):
+    directory, sensor = watched
+    whole = (model_folder / "model.safetensors").read_bytes()
+    shutil.copytree(model_folder, directory / "step-100")
+    (directory / "step-100" / "model.safetensors").write_bytes(whole[:-1])
+    tick(project, sensor)
+    assert keys(project) == []
+    (directory / "step-100" / "model.safetensors").write_bytes(whole)
+    tick(project, sensor)
+    assert keys(project) == ["exp7.100"]
+    assert project.instance.get_dynamic_partitions("checkpoint") == ["exp7.100"]
+    assert [(w.checkpoint, w.task) for w in wishes(project.store)] == [("exp7.100", "colours")]
+    tick(project, sensor)
+    assert len(wishes(project.store)) == 1
+
+
+def test_replaced_in_place_is_wanted_again_and_deleted_is_given_up(project, watched, model_folder):
+    directory, sensor = watched
+    shutil.copytree(model_folder, directory / "step-100")
+    tick(project, sensor)
+    (request, *_) = tick(project, drain_wanted)
+    assert execute(project, request).success
+    fingerprint = checkpoints(project.store).get(checkpoint="exp7.100")["fingerprint"]
+    for wish in wishes(project.store):
+        wish_for(project.store, [Wish(wish.checkpoint, wish.task, "test", state=DONE)])
+    config = directory / "step-100" / "config.json"
+    config.write_text(config.read_text() + "\n")
+    tick(project, sensor)
+    assert [w.checkpoint for w in wishes(project.store)] == ["exp7.100"]
+    (request, *_) = tick(project, drain_wanted)
+    assert request.job_name == "checkpoint_job"
+    assert execute(project, request).success
+    assert checkpoints(project.store).get(checkpoint="exp7.100")["fingerprint"] != fingerprint
+    shutil.rmtree(directory / "step-100")
+    tick(project, sensor)
+    assert [w.reason for w in wishes(project.store, FAILED)] == ["the checkpoint's folder is gone"]
