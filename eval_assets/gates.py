@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,24 +30,27 @@ def no_worse(entry: dict[str, Any] | None, margin: float) -> Decision:
     """
     if entry is None:
         return Decision(INCONCLUSIVE, "there is nothing to compare with", {})
-    low, high = entry["ci_low"], entry["ci_high"]
-    if low is None or high is None or low != low or high != high:
+    low, high = _number(entry["ci_low"]), _number(entry["ci_high"])
+    if math.isnan(low) or math.isnan(high):
         return Decision(INCONCLUSIVE, entry.get("note") or "the difference has no interval", {})
     if not entry.get("higher_is_better", True):
         low, high = -high, -low
-    numbers = {"mean_diff": entry["mean_diff"], "ci_low": entry["ci_low"], "ci_high": entry["ci_high"], "margin": margin}
-    shown = f"difference to {entry['b']} is {100 * entry['mean_diff']:+.1f} points [{100 * entry['ci_low']:+.1f}, {100 * entry['ci_high']:+.1f}]"
+    names = ("mean_diff", "ci_low", "ci_high")
+    numbers = {name: entry[name] for name in names} | {"margin": margin}
+    mean, least, most = (f"{100 * entry[name]:+.1f}" for name in names)
+    shown = f"difference to {entry['b']} is {mean} points [{least}, {most}]"
+    said = f"{100 * margin:.1f} points"
     if low > -margin:
-        return Decision(PASS, f"{shown}: not worse by {100 * margin:.1f} points", numbers)
+        return Decision(PASS, f"{shown}: not worse by {said}", numbers)
     if high < -margin:
-        return Decision(FAIL, f"{shown}: worse by more than {100 * margin:.1f} points", numbers)
-    return Decision(INCONCLUSIVE, f"{shown}: it cannot be told whether it is worse by {100 * margin:.1f} points", numbers)
+        return Decision(FAIL, f"{shown}: worse by more than {said}", numbers)
+    return Decision(INCONCLUSIVE, f"{shown}: it cannot be told whether it is worse by {said}", numbers)
 
 
 def enough_coverage(report: dict[str, Any], gate: Gate) -> Decision:
     """Enough samples are scored for the score to speak for the task."""
-    coverage = report["coverage"]
-    if coverage is None or coverage != coverage:
+    coverage = _number(report["coverage"])
+    if math.isnan(coverage):
         return Decision(FAIL, "no samples at all", {})
     reasons = ", ".join(f"{count} x {why}" for why, count in report["unscored"].items()) or "none"
     state = PASS if coverage >= gate.min_coverage else FAIL
@@ -74,3 +78,8 @@ def _share(report: dict[str, Any], count: int, most: float, what: str) -> Decisi
     share = count / total
     state = PASS if share <= most else FAIL
     return Decision(state, f"{100 * share:.1f} % {what}, {100 * most:.1f} % allowed", {"share": share, "allowed": most})
+
+
+def _number(value: float | None) -> float:
+    """Null in stored JSON stands for NaN."""
+    return math.nan if value is None else value

@@ -19,7 +19,7 @@ def _said_by_us(record: logging.LogRecord) -> bool:
 
 @dg.logger(description="Messages of the assets on stderr, without Dagster's events.")
 def plain_logger(_: dg.InitLoggerContext) -> logging.Logger:
-    logger = logging.Logger("evals", logging.INFO)  # noqa: LOG001  # of this run alone
+    logger = logging.Logger("evals", logging.INFO)  # of this run alone
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_MessageOnly())
     handler.addFilter(_said_by_us)

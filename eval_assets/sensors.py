@@ -5,7 +5,7 @@ import dagster as dg
 from eval_assets import jobs
 from eval_assets.partitions import register_partitions
 from eval_assets.pipeline.cell import UnknownCheckpoint, find_checkpoint
-from eval_assets.pipeline.checkpoint_report import report_inputs, report_is_current
+from eval_assets.pipeline.checkpoint_report import outdated_reports
 from eval_assets.pipeline.draining import Last, Step, decide, step_for
 from eval_assets.pipeline.ledger import DONE, FAILED, Wish, settle, wishes
 from eval_assets.pipeline.planning import need_of
@@ -88,9 +88,9 @@ def _reports(store: Store, candidates: set[str]) -> list[Step]:
     """Reports of checkpoints of which nothing is wanted any more, where a cell has changed."""
     open_wishes = {w.checkpoint for w in wishes(store)}
     return [
-        Step("checkpoint_report", key, report_inputs(store, key))
-        for key in sorted(candidates - open_wishes)
-        if not report_is_current(store, key)
+        Step("checkpoint_report", key, inputs)
+        for key, inputs in sorted(outdated_reports(store).items())
+        if key in candidates and key not in open_wishes
     ]
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 # Bump when the way requests are sent changes what a model answers. Not a digest of our code: a
@@ -102,6 +103,7 @@ def cache_commit() -> str | None:
     return commit
 
 
+@cache
 def git_commit() -> str | None:
     """The checkout's commit with `-dirty` when it differs from it; None outside a checkout."""
     import subprocess
@@ -109,7 +111,7 @@ def git_commit() -> str | None:
 
     here = Path(__file__).resolve().parent
     try:
-        described = subprocess.run(
+        described = subprocess.run(  # noqa: S603
             ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
             capture_output=True, text=True, check=True, timeout=10,
         )  # fmt: skip

@@ -10,6 +10,7 @@ import typer
 
 from eval_assets.cli.common import Json, parse_pairs, print_json, show, store, table
 from resources.models import ModelUnusable
+from resources.models.checkpoint import Checkpoint
 
 Model = Annotated[str | None, typer.Option("--model", help="transformers, openai, recorded (default: by the source)")]
 ModelArgs = Annotated[str | None, typer.Option("--model-args", "--model_args", help="k=v,k=v")]
@@ -42,11 +43,15 @@ def list_checkpoints(as_json: Json = False) -> None:
     show(shown)
 
 
-def resolve(name: str, model: str | None, args: dict[str, Any], *, run: str | None = None, step: int | None = None) -> Any:
-    """The checkpoint that a name, a path or a hub id means, registered. Raises ModelUnusable and UnknownCheckpoint."""
+def resolve(
+    name: str, model: str | None, args: dict[str, Any], *, run: str | None = None, step: int | None = None
+) -> Checkpoint:
+    """The checkpoint that a name, a path or a hub id means, registered.
+
+    Raises ModelUnusable and UnknownCheckpoint.
+    """
     from eval_assets.pipeline.cell import find_checkpoint
     from eval_assets.pipeline.registering import from_directory, register
-    from resources.models.checkpoint import Checkpoint
     from resources.models.registry import check_model, source_of
     from resources.store.records import checkpoints
 

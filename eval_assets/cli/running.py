@@ -98,7 +98,7 @@ def _detach(checkpoint: str, tasks: list[str], variant: Any) -> None:
     if variant.id:
         raise typer.BadParameter("--detach takes tasks as they are defined, no --limit, --repeats or --gen")
     wish_for(store(), [Wish(checkpoint, task, "shell") for task in tasks])
-    typer.echo(f"{len(tasks)} cells of {checkpoint} are wanted: the daemon (`make ui`) runs them, `evals queue` shows them")
+    typer.echo(f"{len(tasks)} cells of {checkpoint} are wanted: the daemon (`make ui`) runs them, see `evals queue`")
 
 
 def _finish(checkpoint: str, done: list[str], variant: Any, failures: dict[str, str], as_json: bool) -> None:
@@ -200,6 +200,6 @@ def _cause(result: Any) -> str:
             while error.cause and str(error.cls_name).startswith("Dagster"):
                 error = error.cause
             return str(error.message.strip().partition(": ")[2] or error.message.strip())
-    checks = [e.asset_check_evaluation_data for e in result.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
+    checks = result.get_asset_check_evaluations()
     failed = [f"{c.check_name}: {c.description}" for c in checks if not c.passed and c.blocking]
     return "; ".join(failed) or f"run {result.run_id} failed"

@@ -80,7 +80,8 @@ def report(
         shown = table(field, found["primary"], "95 % interval", "n")
         for value, metrics in values.items():
             m = metrics.get(found["primary"]) or next(iter(metrics.values()))
-            shown.add_row(value, _percent(m["value"]), f"{_percent(m['ci_low'])} … {_percent(m['ci_high'])}", str(m["n"]))
+            numbers = [_percent(m[k]) for k in ("value", "ci_low", "ci_high")]
+            shown.add_row(value, numbers[0], f"{numbers[1]} … {numbers[2]}", str(m["n"]))
         show(shown)
 
 
@@ -163,4 +164,4 @@ def _task_names(tasks: list[str] | None) -> list[str]:
 def _percent(value: float | None) -> str:
     from eval_assets.pipeline.report import percent
 
-    return percent(float("nan") if value is None else value)
+    return percent(value)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from eval_assets.pipeline.questions import dataset_record, request_digest
@@ -51,7 +52,10 @@ class Cell:
     def model(self) -> LMM:
         """The model, not loaded."""
         point = self.checkpoint
-        return build_model(point.model, point.source, point.model_args, task=self.task.task)
+        args = dict(point.model_args)
+        if point.model == "transformers" and point.signature and not Path(point.source).is_dir():
+            args["revision"] = point.signature  # the commit that the fingerprint stands for, not a later one
+        return build_model(point.model, point.source, args, task=self.task.task)
 
     @cached_property
     def engine(self) -> dict[str, Any]:
@@ -121,7 +125,8 @@ def find_checkpoint(store: Store, key: str) -> Checkpoint:
 def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Variant | None = None) -> Cell:
     """The cell as it stands now. Raises NotIngested and ModelUnusable."""
     record = dataset_record(store, task)
-    return Cell(checkpoint, task, request_digest(store, task), record["version"], record["n_items"], variant or Variant())
+    requests = request_digest(store, task)
+    return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant or Variant())
 
 
 def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.comparing import holm
+from eval_assets.pipeline.comparisons import comparisons_now
 from eval_assets.pipeline.files import clean, report_name, write_json
 from eval_assets.pipeline.registering import run_of
 from eval_assets.settings import Settings
@@ -17,8 +18,10 @@ from resources.models.checkpoint import Checkpoint
 from resources.store import Store
 from resources.store.records import cells, summary
 from resources.store.tables import one_of, quoted
+from task_defs import load_task
 
 _STAGE = "checkpoint_report"
+_MADE_FROM = ("report", "comparison")
 _VERSIONS = ("dagster", "pylance", "numpy", "eval-assets", "transformers", "torch")
 
 
@@ -34,16 +37,21 @@ class Written:
 
 def report_inputs(store: Store, key: str) -> str:
     """Digest of the versions of all that a checkpoint's report is made from."""
-    made = cells(store).rows(f"checkpoint = {quoted(key)} AND variant = '' AND stage IN ('report', 'comparison')")
+    made = cells(store).rows(f"checkpoint = {quoted(key)} AND variant = '' AND {one_of('stage', _MADE_FROM)}")
     return digest(sorted([r["task"], r["stage"], r["version"]] for r in made))
 
 
-def report_is_current(store: Store, key: str) -> bool:
-    """Whether the checkpoint's report was made from what its cells say now, or there is nothing to report."""
-    record = cells(store).get(checkpoint=key, task="", variant="", stage=_STAGE)
-    if record is not None and record["key"] == report_inputs(store, key):
-        return True
-    return not summary(store).rows(f"checkpoint = {quoted(key)}")
+def outdated_reports(store: Store) -> dict[str, str]:
+    """Checkpoint -> inputs of the report that it should have and has not, in one read of the cells."""
+    made: dict[str, list[list[str]]] = {}
+    reported: dict[str, str] = {}
+    for row in cells(store).rows(f"variant = '' AND {one_of('stage', (*_MADE_FROM, _STAGE))}"):
+        if row["stage"] == _STAGE:
+            reported[row["checkpoint"]] = row["key"]
+        else:
+            made.setdefault(row["checkpoint"], []).append([row["task"], row["stage"], row["version"]])
+    inputs = {key: digest(sorted(parts)) for key, parts in made.items() if any(p[1] == "report" for p in parts)}
+    return {key: value for key, value in inputs.items() if reported.get(key) != value}
 
 
 def write_checkpoint_report(store: Store, key: str, settings: Settings, run_id: str = "") -> Written:
@@ -71,8 +79,8 @@ def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any
     found = {name: report for name, report in reports.items() if report}
     if not found:
         raise LookupError(f"checkpoint {key!r} has no report yet: run a cell of it first")
-    compared = {name: store.read_json("reports", name, f"{report_name(key)}.compare.json") or {} for name in found}
     run = [p for p in run_of(store, point) if (p.step or 0) <= (point.step or 0)]
+    compared = {name: comparisons_now(store, point, load_task(name), settings.baseline) for name in found}
     return {
         "checkpoint": key,
         "run": point.run,
@@ -88,39 +96,32 @@ def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any
     }
 
 
-def _family(compared: dict[str, Any], role: str) -> list[dict[str, Any]]:
+def _family(compared: dict[str, dict[str, Any]], role: str) -> list[dict[str, Any]]:
     """The primary metric on all tasks against one other checkpoint: one family for Holm."""
-    entries = [c["entries"][role][0] for c in compared.values() if c.get("entries", {}).get(role)]
+    entries = [roles[role] for roles in compared.values() if role in roles]
     return holm([{**e, "p_value": float("nan") if e["p_value"] is None else e["p_value"]} for e in entries])
 
 
-def _roles(compared: dict[str, Any], baseline: str | None) -> dict[str, str | None]:
-    found = {role: entries[0]["b"] for c in compared.values() for role, entries in c.get("entries", {}).items()}
+def _roles(compared: dict[str, dict[str, Any]], baseline: str | None) -> dict[str, str | None]:
+    found = {role: entry["b"] for roles in compared.values() for role, entry in roles.items()}
     return {"baseline": baseline, "previous": found.get("previous"), "first": found.get("first")}
 
 
 def _history(store: Store, task: str, run: list[Checkpoint]) -> list[dict[str, Any]]:
     """The run's scores on a task in order of step, each with its paired differences."""
-    keys = [p.key for p in run]
-    where = f"task = {quoted(task)} AND is_primary AND {one_of('checkpoint', keys)}"
+    where = f"task = {quoted(task)} AND is_primary AND {one_of('checkpoint', [p.key for p in run])}"
     rows = {r["checkpoint"]: r for r in summary(store).rows(where)}
-    points = []
-    for key in (k for k in keys if k in rows):
-        compared = (store.read_json("reports", task, f"{report_name(key)}.compare.json") or {}).get("entries", {})
-        row = rows[key]
-        fields = ("checkpoint", "step", "metric", "value", "se", "ci_low", "ci_high", "n", "n_clusters", "coverage")
-        points.append(
-            {
-                **{name: row[name] for name in fields},
-                "vs_first": _short(compared.get("first")),
-                "vs_previous": _short(compared.get("previous")),
-            }
-        )
+    fields = ("checkpoint", "step", "metric", "value", "se", "ci_low", "ci_high", "n", "n_clusters", "coverage")
+    definition, points = load_task(task), []
+    for point in (p for p in run if p.key in rows):
+        compared = comparisons_now(store, point, definition, None)
+        sides = {f"vs_{role}": _short(compared.get(role)) for role in ("first", "previous")}
+        points.append({**{name: rows[point.key][name] for name in fields}, **sides})
     return points
 
 
-def _short(entries: list[dict[str, Any]] | None) -> dict[str, Any] | None:
-    return {k: entries[0][k] for k in ("b", "mean_diff", "ci_low", "ci_high", "p_value")} if entries else None
+def _short(entry: dict[str, Any] | None) -> dict[str, Any] | None:
+    return entry and {k: entry[k] for k in ("b", "mean_diff", "ci_low", "ci_high", "p_value")}
 
 
 def _provenance(point: Checkpoint) -> dict[str, Any]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from eval_assets.pipeline.cell import Cell, finish, record_of
+from eval_assets.pipeline.cell import Cell, finish
 from eval_assets.pipeline.comparing import NotComparable, compare_cells
 from eval_assets.pipeline.files import report_name, write_json
-from eval_assets.pipeline.item_scores import NotScored
+from eval_assets.pipeline.item_scores import NotScored, not_scored
 from eval_assets.pipeline.registering import run_of
 from eval_assets.pipeline.report import stats_digest
 from eval_assets.versions import digest
+from resources.models.checkpoint import Checkpoint
 from resources.store import Store
 from resources.store.records import cells
+from resources.store.tables import quoted
+from task_defs import TaskDef
 
 
 @dataclass
@@ -25,14 +28,18 @@ class Compared:
     absent: dict[str, str] = field(default_factory=dict)
 
 
-def others(store: Store, cell: Cell, baseline: str | None) -> dict[str, str]:
+def others(store: Store, point: Checkpoint, task: str, baseline: str | None, variant: str = "") -> dict[str, str]:
     """Role -> checkpoint key: the baseline, and the run's previous and first scored checkpoints."""
-    point = cell.checkpoint
-    scored = {r["checkpoint"] for r in cells(store).rows(f"stage = 'scores' AND variant = '{cell.variant.id}'")
-              if r["task"] == cell.task.task}  # fmt: skip
+    scored = set(scores_versions(store, task, variant))
     earlier = [p.key for p in run_of(store, point) if p.key in scored and (p.step or 0) < (point.step or 0)]
     found = {"baseline": baseline} if baseline and baseline != point.key else {}
     return found | ({"previous": earlier[-1], "first": earlier[0]} if earlier else {})
+
+
+def scores_versions(store: Store, task: str, variant: str = "") -> dict[str, str]:
+    """Checkpoint -> version of its scores on this task."""
+    where = f"stage = 'scores' AND task = {quoted(task)} AND variant = {quoted(variant)}"
+    return {row["checkpoint"]: row["version"] for row in cells(store).rows(where)}
 
 
 def compare_with_others(cell: Cell, store: Store, baseline: str | None, *, run_id: str) -> Compared:
@@ -40,20 +47,44 @@ def compare_with_others(cell: Cell, store: Store, baseline: str | None, *, run_i
 
     Another side that is not scored, or answered other questions, is absent with the reason.
     """
-    own = record_of(store, cell, "scores")
-    if own is None:
-        raise NotScored(f"{cell.checkpoint.key} on {cell.task.task} is not judged yet: materialize judge_scores")
-    found = Compared()
-    versions = [own["version"], stats_digest()]
-    for role, key in others(store, cell, baseline).items():
-        other = cells(store).get(checkpoint=key, task=cell.task.task, variant=cell.variant.id, stage="scores")
-        versions.append(f"{role}={key}:{other and other['version']}")
+    key, task, variant = cell.checkpoint.key, cell.task, cell.variant.id
+    versions = scores_versions(store, task.task, variant)
+    if key not in versions:
+        raise NotScored(not_scored(key, task.task))
+    found, made_from = Compared(), [versions[key], stats_digest()]
+    for role, other in others(store, cell.checkpoint, task.task, baseline, variant).items():
+        made_from.append(f"{role}={other}:{versions.get(other)}")
         try:
-            found.entries[role] = compare_cells(store, cell.task, cell.checkpoint.key, key, variant=cell.variant.id)
+            found.entries[role] = compare_cells(store, task, key, other, variant=variant)
         except (NotScored, NotComparable) as error:
             found.absent[role] = str(error)
-    found.version = digest(versions)
-    data = {"entries": found.entries, "absent": found.absent, "version": found.version}
-    write_json(store, data, report_name(cell.checkpoint.key, cell.variant.id) + ".compare", cell.task.task)
-    finish(store, cell, "comparison", key=digest(versions), version=found.version, n_rows=0, run_id=run_id)
+    found.version = digest(made_from)
+    sides = {"of": versions[key], **{role: versions.get(e[0]["b"]) for role, e in found.entries.items()}}
+    data = {"entries": found.entries, "absent": found.absent, "scores": sides, "version": found.version}
+    write_json(store, data, report_name(key, variant) + ".compare", task.task)
+    finish(store, cell, "comparison", key=found.version, version=found.version, n_rows=0, run_id=run_id)
+    return found
+
+
+def comparisons_now(store: Store, point: Checkpoint, task: TaskDef, baseline: str | None) -> dict[str, dict[str, Any]]:
+    """Role -> the primary metric's entry, as of the scores that are stored now.
+
+    What the cell's own run wrote is taken where it still holds; a checkpoint that was scored later
+    than its successors, or a new baseline, makes the entry anew.
+    """
+    stored = store.read_json("reports", task.task, f"{report_name(point.key)}.compare.json") or {}
+    versions = scores_versions(store, task.task)
+    found = {}
+    for role, other in others(store, point, task.task, baseline).items():
+        entry = next(iter(stored.get("entries", {}).get(role, [])), None)
+        sides = stored.get("scores", {})
+        if entry and entry["b"] == other and (sides.get("of"), sides.get(role)) == (
+            versions.get(point.key), versions.get(other),
+        ):  # fmt: skip
+            found[role] = entry
+            continue
+        try:
+            found[role] = compare_cells(store, task, point.key, other)[0]
+        except (NotScored, NotComparable):
+            continue  # the cell's own comparison says why
     return found

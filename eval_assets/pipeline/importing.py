@@ -63,7 +63,8 @@ def import_answers(
     if not found or len(unmatched) > len(rows) // 2:
         raise ImportRefused(
             f"{len(unmatched)} of {len(rows)} rows of {path} match no item of {task.task} by {id_field!r} "
-            f"(such as {', '.join(map(repr, unmatched[:3]))}); its items are called {', '.join(map(repr, sorted(ids)[:3]))}"
+            f"(such as {', '.join(map(repr, unmatched[:3]))}); "
+            f"its items are called {', '.join(map(repr, sorted(ids)[:3]))}"
         )
     uri = store.table("recorded", name)
     answers = [(item_id, sample, text) for item_id, texts in found.items() for sample, text in enumerate(texts)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from array import array
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.progress import Progress
-from eval_assets.pipeline.questions import COLUMNS, Question, question
+from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, question
 from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
@@ -79,7 +80,7 @@ class _Inference:
         for item_id, sample, step, key in self.table.keys():
             self.stored.add(hash((item_id, sample, step, key)))
             self.requested.add(hash(key))
-        self.wanted: set[int] = set()
+        self.wanted = array("q")
         self.shared: list[Asked] = []  # questions whose request another question makes or made
         self.pending: dict[str, Asked] = {}
         self.done = Inferred()
@@ -101,6 +102,10 @@ class _Inference:
             await instances.aclose()
         self._share()
         self._check()
+        if dataset_record(self.store, self.cell.task)["version"] != self.cell.dataset_version:
+            raise InferenceIncomplete(
+                f"the data set of {self.cell.task.task} changed meanwhile: run again, answers are kept"
+            )
         self.done.version = digest([self.cell.key, _responses_digest(self.table, self.wanted)])
         self.log(self.progress.line())
         return self.done
@@ -160,7 +165,7 @@ class _Inference:
             await asyncio.gather(reading, return_exceptions=True)
 
     def _chunks(self) -> Iterator[list[Instance]]:
-        items, media = items_of(self.store, self.cell.task), MediaPool(media_of(self.store, self.cell.task))
+        items, media = items_of(self.store, self.cell.task).pin(), MediaPool(media_of(self.store, self.cell.task))
         order = items.media_order()
         limit = self.cell.variant.limit
         if limit is not None:
@@ -182,7 +187,7 @@ class _Inference:
                 self.cell.settings, asked_question.inputs, sample, item.id if self.cell.by_item else None
             )
             row = hash((item.id, sample, 0, key))
-            self.wanted.add(row)
+            self.wanted.append(row)
             if row in self.stored:
                 self.progress.already()
             elif hash(key) in self.requested:
@@ -210,9 +215,10 @@ class _Inference:
 
     def _share(self) -> None:
         """Give questions with the same request the answer that one of them got."""
+        answered = self.table.lookup("request_key")
         for start in range(0, len(self.shared), 512):
             chunk = self.shared[start : start + 512]
-            rows = {row["request_key"]: row for row in self.table.by_request({a.request_key for a in chunk})}
+            rows = {row["request_key"]: row for row in answered.find({(a.request_key,) for a in chunk})}
             copies = [
                 {**rows[a.request_key], "item_id": a.item_id, "sample": a.sample, "run_id": self.run_id}
                 for a in chunk
@@ -262,14 +268,20 @@ async def _chain(first: Instance, rest: AsyncIterator[Instance]) -> AsyncIterato
         yield instance
 
 
-def _responses_digest(table: OutputsTable, wanted: set[int]) -> str:
+def _responses_digest(table: OutputsTable, wanted: array[int]) -> str:
     """Of the cell's responses, whatever order they came in: a sum of hashes."""
-    total, left = 0, wanted
+    import numpy as np
+
+    identities = np.unique(np.asarray(wanted))
+    counted = np.zeros(len(identities), bool)
+    total = 0
     for row in table.answers():
         identity = hash((row["item_id"], row["sample"], row["step"], row["request_key"]))
-        if identity in left:
-            left.discard(identity)
-            parts = [row["item_id"], str(row["sample"]), row["request_key"], row["text"] or "", row["finish_reason"]]
-            parts += [str(row["loglikelihoods"]), row["error_kind"] or ""]
-            total += int.from_bytes(hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).digest()[:16], "big")
+        at = int(identities.searchsorted(identity))
+        if at == len(identities) or identities[at] != identity or counted[at]:
+            continue
+        counted[at] = True
+        parts = [row["item_id"], str(row["sample"]), row["request_key"], row["text"] or "", row["finish_reason"]]
+        parts += [str(row["loglikelihoods"]), row["error_kind"] or ""]
+        total += int.from_bytes(hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).digest()[:16], "big")
     return f"{total % 2**128:032x}"

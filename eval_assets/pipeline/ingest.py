@@ -18,6 +18,7 @@ from resources.store import Store
 from resources.store.items import ColumnTypes, ItemsTable, to_batch
 from resources.store.media import MediaTable, MediaWriter
 from resources.store.records import datasets
+from resources.store.tables import scan
 from task_defs import MediaBytes, TaskDef, TaskFunctions, compile_task, open_source, plain_doc, read_media
 from task_defs.digests import data_digest
 from task_defs.media import is_media
@@ -192,17 +193,14 @@ def _publish_parquet(task: TaskDef, store: Store, table: ItemsTable) -> None:
     with tempfile.TemporaryFile() as spool:
         dataset = table.table()
         with pq.ParquetWriter(spool, dataset.schema) as writer:
-            for batch in dataset.to_batches(batch_size=_ROWS, scan_in_order=True):
+            for batch in scan(dataset, dataset.schema.names, _ROWS):
                 writer.write_batch(batch)
         spool.seek(0)
         store.write_file(spool, "datasets", f"{task.task}.parquet")
 
 
 def _record(task: TaskDef, store: Store, done: Ingested) -> None:
-    records = datasets(store)
-    before = records.get(task=task.task) or {}
-    same = before.get("version") == done.version and before.get("definition") == data_digest(task)
-    records.upsert(
+    datasets(store).upsert(
         [
             {
                 "task": task.task,
@@ -214,9 +212,6 @@ def _record(task: TaskDef, store: Store, done: Ingested) -> None:
                 "n_media": done.media,
                 "media_bytes": done.media_bytes,
                 "quarantined": json.dumps(done.quarantined),
-                # Digests of what was rendered hold for these rows only.
-                "request_digests": before.get("request_digests") if same else None,
-                "label_digests": before.get("label_digests") if same else None,
                 "at": datetime.now(UTC),
             }
         ]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eval_assets.pipeline.ingest import items_of
-from eval_assets.versions import StreamDigest, digest, input_hash
+from eval_assets.versions import digest, digest_sequence, input_hash
 from resources.models.base import Message
 from resources.store import Store
-from resources.store.records import datasets
+from resources.store.records import datasets, digests
 from task_defs import Item, MediaRef, TaskDef, compile_task, label_digest, place_media, prompt_digest
 
+Rows = Iterable[list[dict[str, Any]]]
 COLUMNS = ("item_id", "item_hash", "doc", "media", "media_cluster")
 
 
@@ -85,27 +86,30 @@ def dataset_record(store: Store, task: TaskDef) -> dict[str, Any]:
 
 def request_digest(store: Store, task: TaskDef) -> str:
     """Digest of the task's request inputs, computed once per data set version and prompt."""
-    return _memo(store, task, "request_digests", prompt_digest(task), _inputs)
+    return _once(store, task, "requests", prompt_digest(task), _inputs)
 
 
 def labels_digest(store: Store, task: TaskDef) -> str:
     """Digest of the items' labels, clusters and categories, computed once per definition of them."""
-    return _memo(store, task, "label_digests", label_digest(task), _labels)
+    return _once(store, task, "labels", label_digest(task), _labels)
 
 
-def _memo(store: Store, task: TaskDef, column: str, key: str, parts: Any) -> str:
-    record = dataset_record(store, task)
-    known: dict[str, str] = json.loads(record[column] or "{}")
-    if key not in known:
-        stream = StreamDigest()
-        for part in parts(task, items_of(store, task).batches(COLUMNS)):
-            stream.add(part)
-        known[key] = stream.hexdigest()
-        datasets(store).upsert([{**record, column: json.dumps(known)}])
-    return known[key]
+def _once(
+    store: Store, task: TaskDef, kind: str, definition: str, parts: Callable[[TaskDef, Rows], Iterator[str]]
+) -> str:
+    version = dataset_record(store, task)["version"]
+    key = {"task": task.task, "version": version, "kind": kind, "definition": definition}
+    known = digests(store).get(**key)
+    if known is not None:
+        return str(known["digest"])
+    found = digest_sequence(parts(task, items_of(store, task).batches(COLUMNS)))
+    if dataset_record(store, task)["version"] != version:  # ingested anew while it was read
+        return _once(store, task, kind, definition, parts)
+    digests(store).upsert([{**key, "digest": found}])
+    return found
 
 
-def _inputs(task: TaskDef, batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
+def _inputs(task: TaskDef, batches: Rows) -> Iterator[str]:
     for batch in batches:
         for row in batch:
             asked = question(task, row)
@@ -113,7 +117,7 @@ def _inputs(task: TaskDef, batches: Iterable[list[dict[str, Any]]]) -> Iterator[
             yield asked.inputs
 
 
-def _labels(task: TaskDef, batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
+def _labels(task: TaskDef, batches: Rows) -> Iterator[str]:
     functions = compile_task(task)
     for batch in batches:
         for row in batch:

@@ -46,11 +46,12 @@ def from_directory(path: Path, *, run: str | None = None, model: str = "transfor
     return Checkpoint(key, model, str(path), args, run=run, step=step, created_at=created)
 
 
-def identify_checkpoint(store: Store, key: str) -> Checkpoint:
+def identify_checkpoint(store: Store, key: str, *, again: bool = False) -> Checkpoint:
     """The registered checkpoint with the fingerprint of what its source holds now.
 
-    Hashes only when names, sizes or times have changed since it was hashed last. Raises
-    UnknownCheckpoint, and ModelUnusable where the source is incomplete or no model.
+    A folder is hashed only when names, sizes or times have changed since it was hashed last. What
+    is no folder (a hub id, an endpoint) is asked for its identity once, and with `again`.
+    Raises UnknownCheckpoint, and ModelUnusable where the source is incomplete or no model.
     """
     point = find_checkpoint(store, key)
     folder = Path(point.source)
@@ -60,6 +61,8 @@ def identify_checkpoint(store: Store, key: str) -> Checkpoint:
             raise ModelUnusable(f"checkpoint {key!r} cannot be evaluated: {problem}")
         if point.fingerprint and point.signature == signature(folder):
             return point
+    elif point.fingerprint and not again:
+        return point
     identity = identify(point.model, point.source, point.model_args)
     found = point.with_identity(identity.fingerprint, identity.signature, identity.size)
     if replace(found, problem=None) != point:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -125,9 +126,12 @@ def _counts(store: Store, cell: Cell) -> dict[str, Any]:
     scores = dataset.to_table(columns=columns)
     connection = duckdb.connect()
     connection.register("scores", scores)
-    flags = connection.execute("SELECT flag, count(*) FROM (SELECT unnest(flags) AS flag FROM scores) GROUP BY 1").fetchall()
+    flags = connection.execute(
+        "SELECT flag, count(*) FROM (SELECT unnest(flags) AS flag FROM scores) GROUP BY 1"
+    ).fetchall()
     reasons = connection.execute(
-        "SELECT split_part(unscored, ':', 1), count(*) FROM scores WHERE unscored IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
+        "SELECT split_part(unscored, ':', 1), count(*) FROM scores WHERE unscored IS NOT NULL "
+        "GROUP BY 1 ORDER BY 2 DESC"
     ).fetchall()
     usage = connection.execute(
         "SELECT sum(prompt_tokens), sum(completion_tokens), median(seconds), quantile_cont(seconds, 0.95) FROM scores"
@@ -164,8 +168,8 @@ def headline(report: dict[str, Any]) -> str:
     )
 
 
-def percent(value: float) -> str:
-    return "n/a" if value is None or value != value else f"{100 * value:.1f} %"
+def percent(value: float | None) -> str:
+    return "n/a" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def stats_digest() -> str:

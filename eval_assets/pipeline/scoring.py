@@ -18,6 +18,7 @@ from eval_assets.versions import StreamDigest, digest, request_key
 from judges import Judge, Verdict, get_judge
 from resources.models import Response
 from resources.store import Store
+from resources.store.lookup import Lookup
 from resources.store.outputs import response_of
 from resources.store.scores import ScoresTable, schema
 from task_defs import TaskDef, compile_task, judge_spec
@@ -75,11 +76,11 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
     judge = task_judge(cell.task)
     columns = schema(judge.components, cell.task.report_by)
     verdicts, seen = StreamDigest(), Counter[tuple[str, str]]()
-    rows = 0
+    rows, stored = 0, cell.outputs(store).lookup("item_id", "sample", "request_key")
     with tempfile.TemporaryFile() as spool:  # flat memory, and one commit for all or nothing
         with pa.ipc.new_stream(spool, columns) as sink, asyncio.Runner() as runner:
             for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK):
-                judged = runner.run(_judge_chunk(cell, store, judge, batch, rows // cell.repeats))
+                judged = runner.run(_judge_chunk(cell, stored, judge, batch, rows // cell.repeats))
                 for row in judged:
                     verdicts.add(json.dumps([row["item_id"], row["sample"], row["score"], row["answer"], row["flags"]]))
                     if row["unscored"]:
@@ -97,9 +98,9 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
 
 
 async def _judge_chunk(
-    cell: Cell, store: Store, judge: Judge, batch: Sequence[Question], position: int
+    cell: Cell, stored: Lookup, judge: Judge, batch: Sequence[Question], position: int
 ) -> list[dict[str, Any]]:
-    answers = _answers(cell, store, batch)
+    answers = _answers(cell, stored, batch)
     asked = [(q, sample, answers.get((q.item.id, sample))) for q in batch for sample in range(cell.repeats)]
     with_answer = [(q, row) for q, _, row in asked if row is not None]
     judged = iter(
@@ -115,18 +116,16 @@ async def _judge_chunk(
     ]
 
 
-def _answers(cell: Cell, store: Store, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
+def _answers(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
     """The stored row of each (item, sample) for exactly this cell's request; the first, if two writers met."""
-    expected = {
-        (q.item.id, sample): request_key(cell.settings, q.inputs, sample, q.item.id if cell.by_item else None)
+    expected = [
+        (q.item.id, sample, request_key(cell.settings, q.inputs, sample, q.item.id if cell.by_item else None))
         for q in batch
         for sample in range(cell.repeats)
-    }
+    ]
     found: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in cell.outputs(store).by_item([q.item.id for q in batch]):
-        place = (row["item_id"], row["sample"])
-        if expected.get(place) == row["request_key"]:
-            found.setdefault(place, row)
+    for row in stored.find(expected):
+        found.setdefault((row["item_id"], row["sample"]), row)
     return found
 
 

@@ -39,12 +39,14 @@ def look(store: Store, watch: Watch, settings: Settings, now: float | None = Non
     for folder in sorted(p for p in watch.path.glob(watch.pattern) if p.is_dir()):
         point = _as_checkpoint(folder, watch)
         present.add(point.key)
+        before = known.get(point.key)
+        if before and before.source == point.source and (not before.fingerprint or not changed_since(before)):
+            continue  # known, and hashed or about to be: no header is read again
         problem = checkpoint_problem(folder, allow_pickle=bool(watch.model_args.get("allow_pickle")))
         problem = problem or _unsettled(folder, watch.settle, time.time() if now is None else now)
-        before = known.get(point.key)
         if problem:
             seen.waiting[point.key] = problem
-        elif before is None or before.source != point.source or (before.fingerprint and changed_since(before)):
+        else:
             seen.wanted.append(register(store, point))
     seen.gone = sorted(set(known) - present)
     _wish(store, seen, watch)

@@ -136,7 +136,7 @@ def follow(directory: Path, trainer: subprocess.Popen[bytes], children: Children
 
 def state(say: Any) -> set[str]:
     """Say what the store knows that was not said yet; the checkpoints that have their report."""
-    from eval_assets.pipeline.checkpoint_report import report_is_current
+    from eval_assets.pipeline.checkpoint_report import outdated_reports
     from resources.store import Store
     from resources.store.records import checkpoints, summary, wanted
 
@@ -147,10 +147,11 @@ def state(say: Any) -> set[str]:
     scored = summary(store).rows(f"run = '{RUN}' AND is_primary")
     for row in sorted(scored, key=lambda r: r["step"]):
         interval = f"[{100 * row['ci_low']:.1f}, {100 * row['ci_high']:.1f}]"
-        say(f"score {row['checkpoint']}", f"{row['checkpoint']} on {row['task']}: {100 * row['value']:.1f} % {interval}")
+        score = f"{100 * row['value']:.1f} % {interval}"
+        say(f"score {row['checkpoint']}", f"{row['checkpoint']} on {row['task']}: {score}")
     for row in wanted(store).rows("state = 'failed'"):
         say(f"failed {row['checkpoint']}", f"{row['checkpoint']} failed: {row['reason']}")
-    return {row["checkpoint"] for row in scored if report_is_current(store, row["checkpoint"])}
+    return {row["checkpoint"] for row in scored} - set(outdated_reports(store))
 
 
 def finish(complete: bool) -> None:
@@ -170,7 +171,9 @@ def finish(complete: bool) -> None:
         raise SystemExit("no checkpoint was evaluated: see .demo/daemon.log")
     last = scored[-1]["checkpoint"]
     data = clean(checkpoint_data(store, last, load_settings()))
-    Console(highlight=False).print(curve_table(data["history"]["digits"]))
+    console = Console(highlight=False)
+    console.width = max(console.width, 100)
+    console.print(curve_table(data["history"]["digits"]))
     print(f"page: {store.file('reports', report_name(last) + '.html')}")
     print("the same in Dagster: make ui")
     if not complete:

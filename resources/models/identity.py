@@ -22,7 +22,10 @@ _TRAINING = ("trainer_state.json", "training_args*", "optimizer*", "scheduler*",
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """fingerprint: hex; signature: hex, cheap to take again; size: bytes that were hashed."""
+    """fingerprint: hex; size: bytes that were hashed.
+
+    signature: cheap to take again; of a hub id the commit, which is then what is loaded.
+    """
 
     fingerprint: str
     signature: str
@@ -49,7 +52,7 @@ def identify(model: str, source: str, args: Mapping[str, Any]) -> Identity:
         raise ModelUnusable(f"no directory {source}")
     commit = hub_commit(source, args.get("revision"))
     fingerprint = _hex(json.dumps(["hub", source, commit]))
-    return Identity(fingerprint, fingerprint, 0)
+    return Identity(fingerprint, commit, 0)
 
 
 def signature(folder: Path) -> str:

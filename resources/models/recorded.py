@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from resources.models.base import LMM, Instance, ModelUnusable, Requests, Response, ResponseError, aiter_requests
-from resources.store.tables import one_of, open_table, quoted, replace
+from resources.store.lookup import Lookup
+from resources.store.tables import open_table, quoted, replace
 
 SCHEMA = pa.schema(
     [("task", pa.string()), ("item_id", pa.string()), ("sample", pa.int32()), ("text", pa.string())]
@@ -31,25 +32,22 @@ class RecordedModel(LMM):
         table = open_table(self._uri)
         if table is None:
             raise ModelUnusable(f"no recorded answers at {self._uri}: run `evals import-answers` again")
-        chunk: list[Instance] = []
+        stored, chunk = Lookup(table, ["task", "item_id", "sample"]), list[Instance]()
         async for request in aiter_requests(requests):
             chunk.append(request)
             if len(chunk) == _CHUNK:
-                for response in self._answers(table, chunk):
+                for response in self._answers(stored, chunk):
                     yield response
                 chunk = []
-        for response in self._answers(table, chunk):
+        for response in self._answers(stored, chunk):
             yield response
 
     async def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
         raise ModelUnusable("recorded answers have no log-likelihoods: use a task with output_type generate_until")
         yield
 
-    def _answers(self, table: Any, chunk: list[Instance]) -> Iterable[Response]:
-        if not chunk:
-            return
-        where = f"task = {quoted(self._task)} AND {one_of('item_id', {r.item_id for r in chunk})}"
-        rows = table.to_table(columns=["item_id", "sample", "text"], filter=where).to_pylist()
+    def _answers(self, stored: Lookup, chunk: list[Instance]) -> Iterable[Response]:
+        rows = stored.find((self._task, request.item_id, request.sample) for request in chunk)
         texts = {(row["item_id"], row["sample"]): row["text"] for row in rows}
         for request in chunk:
             text = texts.get((request.item_id, request.sample))

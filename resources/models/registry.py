@@ -48,6 +48,11 @@ def build_model(name: str, source: str, args: Mapping[str, Any], *, task: str) -
 def check_model(name: str) -> str:
     """The name itself, or ModelUnusable with the nearest ones."""
     if name not in _CLASSES:
+        if name in {"vllm", "sglang"}:
+            raise ModelUnusable(
+                f"{name} runs as a server in an environment of its own (see requirements/{name}.txt): start it, then "
+                "--model openai --model-args model=NAME,base_url=http://127.0.0.1:8000/v1"
+            )
         near = get_close_matches(name, _CLASSES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "no such implementation"
         raise ModelUnusable(f"unknown model {name!r}: {hint} There are {', '.join(model_names())}.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from resources.store.tables import append as append_table
-from resources.store.tables import open_table, replace
+from resources.store.tables import open_table, replace, scan
 
 if TYPE_CHECKING:
     import lance
@@ -91,9 +91,17 @@ def _fit(value: Any, kind: pa.DataType) -> Any:
 
 @dataclass(frozen=True)
 class ItemsTable:
-    """`datasets/<task>.lance`, and the same without media as `datasets/<task>.parquet`."""
+    """`datasets/<task>.lance`, and the same without media as `datasets/<task>.parquet`.
+
+    pinned: the version to read; None: the latest at each call.
+    """
 
     uri: str
+    pinned: lance.LanceDataset | None = None
+
+    def pin(self) -> ItemsTable:
+        """The table as it is now, whatever is ingested later: row numbers keep their meaning."""
+        return ItemsTable(self.uri, self.table())
 
     def replace(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
         replace(self.uri, pa.RecordBatchReader.from_batches(schema, batches), schema)
@@ -115,14 +123,14 @@ class ItemsTable:
         return [] if table is None else table.to_table(columns=["item_hash"])["item_hash"].to_pylist()
 
     def table(self) -> lance.LanceDataset:
-        table = open_table(self.uri)
+        table = self.pinned or open_table(self.uri)
         if table is None:
             raise FileNotFoundError(f"no items at {self.uri}: materialize benchmark_dataset for this task first")
         return table
 
     def batches(self, columns: Sequence[str], rows: int = 1024) -> Iterator[list[dict[str, Any]]]:
         """Rows in order of position, as dicts."""
-        for batch in self.table().to_batches(columns=list(columns), batch_size=rows, scan_in_order=True):
+        for batch in scan(self.table(), columns, rows):
             yield batch.to_pylist()
 
     def media_order(self) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from resources.models.base import Response, ResponseError
-from resources.store.tables import append, compact, one_of, open_table
+from resources.store.lookup import Lookup
+from resources.store.tables import append, compact, open_table, scan
 
 SCHEMA = pa.schema(
     [
@@ -105,7 +106,7 @@ class OutputsTable:
         table = open_table(self.uri)
         if table is None:
             return
-        for batch in table.to_batches(columns=["item_id", "sample", "step", "request_key"]):
+        for batch in scan(table, ["item_id", "sample", "step", "request_key"]):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
     def answers(self) -> Iterator[dict[str, Any]]:
@@ -114,16 +115,9 @@ class OutputsTable:
         if table is None:
             return
         columns = [c for c in SCHEMA.names if c not in {"timings", "run_id", "at", "error_message"}]
-        for batch in table.to_batches(columns=columns):
+        for batch in scan(table, columns):
             yield from batch.to_pylist()
 
-    def by_item(self, item_ids: Iterable[str]) -> list[dict[str, Any]]:
-        """All rows of these items, oldest first."""
-        return self._where(one_of("item_id", item_ids))
-
-    def by_request(self, request_keys: Iterable[str]) -> list[dict[str, Any]]:
-        return self._where(one_of("request_key", request_keys))
-
-    def _where(self, condition: str) -> list[dict[str, Any]]:
-        table = open_table(self.uri)
-        return [] if table is None else table.to_table(filter=condition).to_pylist()
+    def lookup(self, *columns: str) -> Lookup:
+        """Of the rows stored so far, by these columns."""
+        return Lookup(open_table(self.uri), columns)

@@ -37,9 +37,18 @@ _DATASET = pa.schema(
         ("n_media", pa.int64()),
         ("media_bytes", pa.int64()),
         ("quarantined", _TEXT),  # JSON: [{position, reason}]
-        ("request_digests", _TEXT),  # JSON: prompt digest -> digest of the items' requests
-        ("label_digests", _TEXT),  # JSON: label definition digest -> digest of the items' labels
         ("at", _TIME),
+    ]
+)
+
+# What was rendered of all items, computed once: a memo, so never part of a data set's own record.
+_DIGEST = pa.schema(
+    [
+        ("task", _TEXT),
+        ("version", _TEXT),  # of the data set
+        ("kind", _TEXT),  # requests, labels
+        ("definition", _TEXT),  # digest of the definition's part
+        ("digest", _TEXT),
     ]
 )
 
@@ -98,6 +107,10 @@ def checkpoints(store: Store) -> KeyedTable:
 
 def datasets(store: Store) -> KeyedTable:
     return KeyedTable(store.table("dataset_versions"), _DATASET, ["task"])
+
+
+def digests(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("digests"), _DIGEST, ["task", "version", "kind", "definition"])
 
 
 def cells(store: Store) -> KeyedTable:

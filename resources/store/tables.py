@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+from resources.store.home import StoreUnwritable, unwritable
 
 if TYPE_CHECKING:
     import lance
 
 # Blob v2 needs 2.2; one version for all tables. Stable row ids let `_rowid` outlive compaction.
 STORAGE = {"data_storage_version": "2.2", "enable_stable_row_ids": True}
+_READ_AHEAD = 16 * 2**20  # bytes
 _COMMITS = 20  # attempts to put a version after the ones that others wrote meanwhile
 
 
@@ -31,8 +35,9 @@ def append(uri: str, data: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schem
     """Append, creating the table if need be; two creators at once both succeed."""
     import lance
 
-    _create(uri, schema)
-    return lance.write_dataset(data, uri, schema=schema, mode="append")
+    with _storing(uri):
+        _create(uri, schema)
+        return lance.write_dataset(data, uri, schema=schema, mode="append")
 
 
 def replace(uri: str, data: Iterable[pa.RecordBatch] | pa.Table, schema: pa.Schema) -> lance.LanceDataset:
@@ -40,18 +45,32 @@ def replace(uri: str, data: Iterable[pa.RecordBatch] | pa.Table, schema: pa.Sche
     import lance
     from lance.fragment import write_fragments
 
-    _create(uri, schema)
-    # The rows are written once and only the commit is repeated: `data` may be read but once.
-    fragments = write_fragments(data, uri, schema, mode="overwrite", **STORAGE)
-    operation = lance.LanceOperation.Overwrite(schema, fragments)
-    for _ in range(_COMMITS):
-        try:
-            return lance.LanceDataset.commit(uri, operation, read_version=lance.dataset(uri).version)
-        except OSError as error:
-            if "commit conflict" not in str(error).lower():
-                raise
-            conflict = error
-    raise conflict
+    with _storing(uri):
+        _create(uri, schema)
+        # The rows are written once and only the commit is repeated: `data` may be read but once.
+        fragments = write_fragments(data, uri, schema, mode="overwrite", **STORAGE)
+        operation = lance.LanceOperation.Overwrite(schema, fragments)
+        for _ in range(_COMMITS):
+            try:
+                return lance.LanceDataset.commit(uri, operation, read_version=lance.dataset(uri).version)
+            except OSError as error:
+                if "commit conflict" not in str(error).lower():
+                    raise
+                conflict = error
+        raise conflict
+
+
+@contextlib.contextmanager
+def _storing(uri: str) -> Iterator[None]:
+    """A full disk or a missing permission as StoreUnwritable, with what to do."""
+    try:
+        yield
+    except OSError as error:
+        if problem := unwritable(uri, error):
+            raise problem from error
+        if "exceeds blob object size" in str(error):  # Lance's word for a medium of which a part was written
+            raise StoreUnwritable(f"EVAL_HOME: {uri} was cut short while it was written: free some space") from error
+        raise
 
 
 def _create(uri: str, schema: pa.Schema) -> None:
@@ -63,6 +82,14 @@ def _create(uri: str, schema: pa.Schema) -> None:
         except OSError as error:
             if "already exists" not in str(error).lower():
                 raise
+
+
+def scan(table: lance.LanceDataset, columns: Sequence[str], rows: int = 1024) -> Iterator[pa.RecordBatch]:
+    """Batches of `rows` in the table's order, in flat memory: by default Lance reads 2 GB ahead."""
+    scanner = table.scanner(
+        columns=list(columns), batch_size=rows, scan_in_order=True, batch_readahead=2, io_buffer_size=_READ_AHEAD
+    )
+    yield from scanner.to_batches()
 
 
 def compact(uri: str) -> None:
@@ -118,7 +145,8 @@ class KeyedTable:
         merge = table.merge_insert(list(self.key)).when_matched_update_all().when_not_matched_insert_all()
         if replacing:
             merge = merge.when_not_matched_by_source_delete(replacing)
-        merge.conflict_retries(20).execute(data)
+        with _storing(self.uri):
+            merge.conflict_retries(20).execute(data)
 
     def rows(self, where: str | None = None) -> list[dict[str, Any]]:
         table = open_table(self.uri)
@@ -131,4 +159,5 @@ class KeyedTable:
     def delete(self, where: str) -> None:
         table = open_table(self.uri)
         if table is not None:
-            table.delete(where)
+            with _storing(self.uri):
+                table.delete(where)

@@ -21,7 +21,8 @@ def test_workspace_and_dg_name_the_same_module():
 
 def test_definitions_load_and_form_the_chain():
     graph = defs.resolve_asset_graph()
-    parents = {k.to_user_string(): {p.to_user_string() for p in graph.get(k).parent_keys} for k in graph.get_all_asset_keys()}
+    keys = graph.get_all_asset_keys()
+    parents = {k.to_user_string(): {p.to_user_string() for p in graph.get(k).parent_keys} for k in keys}
     assert parents["model_outputs"] == {"checkpoint", "benchmark_dataset"}
     assert parents["judge_scores"] == {"model_outputs"}
     assert parents["statistical_report"] == parents["comparison"] == {"judge_scores"}

@@ -62,7 +62,9 @@ def test_a_field_becomes_a_column_of_the_type_that_holds_all_its_values(store, v
     assert [doc["x"] for doc in docs] == values
 
 
-@pytest.mark.parametrize("name", ["a.b", "", " x", "größe", "select", "it's", '"q"', "item_id", "doc", "a`b", "X", "_rowid"])
+@pytest.mark.parametrize(
+    "name", ["a.b", "", " x", "größe", "select", "it's", '"q"', "item_id", "doc", "a`b", "X", "_rowid"]
+)
 def test_any_field_name_is_kept_if_only_in_doc(store, name):
     table = written(store, [{name: 1, "x": 2}])
     assert table.count() == 1
