@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from eval_assets.pipeline.cell import Cell, plan_cell
 from eval_assets.pipeline.registering import identify_checkpoint
-from eval_assets.versions import git_commit
+from eval_assets.versions import git_commit, package_versions
 from resources.store import Store
 from task_defs import load_task
 
@@ -23,15 +24,21 @@ def current_cell(context: dg.AssetExecutionContext, store: Store) -> Cell:
     return plan_cell(store, identify_checkpoint(store, names["checkpoint"]), load_task(names["task"]))
 
 
-def result(
-    version: str, metadata: dict[str, Any], checks: list[dg.AssetCheckResult] | None = None
-) -> dg.MaterializeResult[Any]:
+def result(version: str, metadata: dict[str, Any]) -> dg.MaterializeResult[Any]:
     """A materialization under our data version, with where it was made."""
-    commit = git_commit()
-    provenance = {"git_commit": commit or "no checkout", "host": platform.node()}
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(version), metadata={**metadata, **provenance}, check_results=checks or []
-    )
+    return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata={**metadata, **provenance()})
+
+
+def provenance() -> dict[str, Any]:
+    """Where and with what something was made: never part of a version, always beside it."""
+    gpus = [p.read_text().split("\n")[0] for p in Path("/proc/driver/nvidia/gpus").glob("*/information")]
+    return {
+        "git_commit": git_commit() or "no checkout",
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "packages": dg.MetadataValue.json(package_versions()),
+        "gpus": dg.MetadataValue.json(gpus),
+    }
 
 
 def cell_metadata(cell: Cell) -> dict[str, Any]:

@@ -12,6 +12,8 @@ _DAGSTER_YAML = """\
 # Written once by eval-assets; yours to change.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     # One slot a step, so that the next cell asks its model while this one is judged.

@@ -18,6 +18,7 @@ from typing import Any
 WIRE_VERSION = 1
 
 _LENGTH = 32  # 128 bits
+_PACKAGES = ("eval-assets", "dagster", "pylance", "pyarrow", "numpy", "math-verify", "openai", "transformers", "torch")
 
 
 def digest(value: Any) -> str:
@@ -118,3 +119,17 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return described.stdout.strip() or None
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that results depend on, those that are installed."""
+    from importlib import metadata
+
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # an extra that is not installed, or our own code run from a checkout
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
 from eval_assets.pipeline.cell import find_checkpoint
@@ -13,7 +12,7 @@ from eval_assets.pipeline.comparisons import comparisons_now
 from eval_assets.pipeline.files import clean, report_name, write_json
 from eval_assets.pipeline.registering import run_of
 from eval_assets.settings import Settings
-from eval_assets.versions import digest, git_commit
+from eval_assets.versions import digest, git_commit, package_versions
 from resources.models.checkpoint import Checkpoint
 from resources.store import Store
 from resources.store.records import cells, summary
@@ -22,7 +21,6 @@ from task_defs import load_task
 
 _STAGE = "checkpoint_report"
 _MADE_FROM = ("report", "comparison")
-_VERSIONS = ("dagster", "pylance", "numpy", "eval-assets", "transformers", "torch")
 
 
 @dataclass
@@ -125,15 +123,9 @@ def _short(entry: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _provenance(point: Checkpoint) -> dict[str, Any]:
-    versions = {}
-    for name in _VERSIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue  # optional, or run from a checkout
     return {
         "git_commit": git_commit(),
-        "versions": versions,
+        "versions": package_versions(),
         "fingerprint": point.fingerprint,
         "model": point.model,
         "source": point.source,

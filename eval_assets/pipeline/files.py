@@ -1,12 +1,16 @@
-"""Names of reports, and JSON in which NaN survives as null."""
+"""Names of reports, JSON in which NaN survives as null, and temporary files."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import math
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
 
-from resources.store import Store, slug
+from resources.store import Store, StoreUnwritable, slug
 
 
 def report_name(checkpoint: str, variant: str = "") -> str:
@@ -28,3 +32,16 @@ def clean(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+@contextlib.contextmanager
+def spool(mode: str = "w+b", encoding: str | None = None) -> Iterator[IO[Any]]:
+    """A temporary file that is gone afterwards. Raises StoreUnwritable where its folder is full."""
+    try:
+        with tempfile.TemporaryFile(mode, encoding=encoding) as file:
+            yield file
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
+            raise
+        where = tempfile.gettempdir()
+        raise StoreUnwritable(f"{where} is full ({error.strerror}): free some space or set TMPDIR") from error

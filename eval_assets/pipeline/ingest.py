@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from eval_assets.pipeline.clusters import SharedMedia
+from eval_assets.pipeline.files import spool
 from eval_assets.versions import StreamDigest, item_hash
 from resources.store import Store
 from resources.store.items import ColumnTypes, ItemsTable, to_batch
@@ -69,17 +69,17 @@ def ingest(task: TaskDef, store: Store) -> Ingested:
     source = open_source(task)
     done.origin = source.origin
     # Of two at once, both would find the old items and append the new ones.
-    with store.lock(f"ingest-{task.task}"), tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
-        types, clusters, hashes = _spool(task, store, source, spool, done)
+    with store.lock(f"ingest-{task.task}"), spool("w+", "utf-8") as lines:
+        types, clusters, hashes = _spool(task, store, source, lines, done)
         done.version = hashes.hexdigest()
-        _publish(task, store, spool, types, clusters, done)
+        _publish(task, store, lines, types, clusters, done)
         done.media, done.media_bytes = media_of(store, task).totals()
         _record(task, store, done)
     return done
 
 
 def _spool(
-    task: TaskDef, store: Store, source: Any, spool: IO[str], done: Ingested
+    task: TaskDef, store: Store, source: Any, lines: IO[str], done: Ingested
 ) -> tuple[ColumnTypes, SharedMedia, StreamDigest]:
     functions, types, clusters, hashes = compile_task(task), ColumnTypes(), SharedMedia(), StreamDigest()
     positions: dict[str, int] = {}
@@ -106,7 +106,7 @@ def _spool(
             hashes.add(entry["item_hash"])
             done.items += 1
             done.missing_media += any(m["missing"] for m in entry["media"])
-            spool.write(line + "\n")
+            lines.write(line + "\n")
     done.new_media_bytes = media.added_bytes
     return types, clusters, hashes
 
@@ -136,7 +136,7 @@ def _entry(
 
 
 def _publish(
-    task: TaskDef, store: Store, spool: IO[str], types: ColumnTypes, clusters: SharedMedia, done: Ingested
+    task: TaskDef, store: Store, lines: IO[str], types: ColumnTypes, clusters: SharedMedia, done: Ingested
 ) -> None:
     table, schema = items_of(store, task), types.schema()
     before = datasets(store).get(task=task.task)
@@ -144,17 +144,17 @@ def _publish(
     there = table.count() if same_definition else 0
     if same_definition and before and before["version"] == done.version and there == done.items:
         return
-    grown = 0 < there < done.items and table.schema() == schema and _begins_alike(table, spool, clusters)
-    rows = islice(_lines(spool), there if grown else 0, None)
+    grown = 0 < there < done.items and table.schema() == schema and _begins_alike(table, lines, clusters)
+    rows = islice(_from_start(lines), there if grown else 0, None)
     batches = _batches((json.loads(line) for line in rows), clusters, schema)
     (table.append if grown else table.replace)(batches, schema)
     done.change = "appended" if grown else "replaced"
     _publish_parquet(task, store, table)
 
 
-def _begins_alike(table: ItemsTable, spool: IO[str], clusters: SharedMedia) -> bool:
+def _begins_alike(table: ItemsTable, spooled: IO[str], clusters: SharedMedia) -> bool:
     """Whether the stored items are the first ones of the spool, in the same media clusters."""
-    lines = _lines(spool)
+    lines = _from_start(spooled)
     for batch in table.batches(["item_id", "item_hash", "media_cluster"]):
         for row in batch:
             entry = json.loads(next(lines))
@@ -168,9 +168,9 @@ def _shas(entry: dict[str, Any]) -> list[str]:
     return [m["sha"] for m in entry["media"] if m["sha"]]
 
 
-def _lines(spool: IO[str]) -> Iterator[str]:
-    spool.seek(0)
-    return iter(spool)
+def _from_start(lines: IO[str]) -> Iterator[str]:
+    lines.seek(0)
+    return iter(lines)
 
 
 def _batches(
@@ -190,13 +190,13 @@ def _publish_parquet(task: TaskDef, store: Store, table: ItemsTable) -> None:
     """The metadata for everything that reads Parquet with column projection."""
     import pyarrow.parquet as pq
 
-    with tempfile.TemporaryFile() as spool:
+    with spool() as file:
         dataset = table.table()
-        with pq.ParquetWriter(spool, dataset.schema) as writer:
+        with pq.ParquetWriter(file, dataset.schema) as writer:
             for batch in scan(dataset, dataset.schema.names, _ROWS):
                 writer.write_batch(batch)
-        spool.seek(0)
-        store.write_file(spool, "datasets", f"{task.task}.parquet")
+        file.seek(0)
+        store.write_file(file, "datasets", f"{task.task}.parquet")
 
 
 def _record(task: TaskDef, store: Store, done: Ingested) -> None:

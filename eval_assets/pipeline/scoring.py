@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, record_of
+from eval_assets.pipeline.files import spool
 from eval_assets.pipeline.questions import Question, labels_digest, questions
 from eval_assets.versions import StreamDigest, digest, request_key
 from judges import Judge, Verdict, get_judge
@@ -77,8 +77,8 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
     columns = schema(judge.components, cell.task.report_by)
     verdicts, seen = StreamDigest(), Counter[tuple[str, str]]()
     rows, stored = 0, cell.outputs(store).lookup("item_id", "sample", "request_key")
-    with tempfile.TemporaryFile() as spool:  # flat memory, and one commit for all or nothing
-        with pa.ipc.new_stream(spool, columns) as sink, asyncio.Runner() as runner:
+    with spool() as file:  # flat memory, and one commit for all or nothing
+        with pa.ipc.new_stream(file, columns) as sink, asyncio.Runner() as runner:
             for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK):
                 judged = runner.run(_judge_chunk(cell, stored, judge, batch, rows // cell.repeats))
                 for row in judged:
@@ -88,8 +88,8 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
                     seen.update(("flags", flag) for flag in row["flags"])
                 rows += len(judged)
                 sink.write_batch(pa.RecordBatch.from_pylist(judged, schema=columns))
-        spool.seek(0)
-        table.replace(iter(pa.ipc.open_stream(spool)), columns)
+        file.seek(0)
+        table.replace(iter(pa.ipc.open_stream(file)), columns)
     counts = {kind: {n: c for (k, n), c in seen.items() if k == kind} for kind in ("reasons", "flags")}
     details = {"unscored": sum(counts["reasons"].values()), **counts}
     version = digest([key, verdicts.hexdigest()])

@@ -9,6 +9,8 @@ import io
 import json
 import os
 import shutil
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -75,9 +77,7 @@ class Store:
         try:
             root = Path(self.root)
             root.mkdir(parents=True, exist_ok=True)
-            probe = root / f".probe-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            tempfile.TemporaryFile(dir=root).close()
         except OSError as error:
             problem = unwritable(self.root, error)
             raise problem or StoreUnwritable(f"EVAL_HOME: {self.root} cannot be written: {error}") from error
@@ -104,7 +104,7 @@ class Store:
         """
         filesystem, base = self._fs
         target = "/".join([base, *self.file(*parts)[len(self.root) + 1 :].split("/")])
-        temporary = f"{target}.{os.getpid()}.tmp" if self.is_local else target
+        temporary = f"{target}.{uuid.uuid4().hex}.tmp" if self.is_local else target
         try:
             filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
             with filesystem.open_output_stream(temporary) as stream:
