@@ -97,7 +97,7 @@ def record(key: str, task: str, count: int) -> None:
 
     store = Store()
     uri = store.table("recorded", f"{key}-{task}")
-    store_answers(uri, task, ((f"item-{n}", 0, str(n % 1440)) for n in range(count)))
+    store_answers(uri, task, ((f"item-{n}", 0, str(n % 1440 + (n == 0 and key == "second"))) for n in range(count)))
     checkpoints(store).upsert([Checkpoint(key, "recorded", uri).record()])
 
 

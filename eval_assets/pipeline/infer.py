@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from array import array
 from collections import OrderedDict
@@ -114,7 +115,8 @@ class _Inference:
         likely = self.cell.task.output_type != "generate_until"
         responses = model.loglikelihood(instances) if likely else model.generate_until(instances)
         in_a_row = 0
-        async with RowWriter(self.table.append) as writer:
+        # Closed before the requests are: its workers may be waiting for the next of them.
+        async with contextlib.aclosing(responses), RowWriter(self.table.append) as writer:
             async for response in responses:
                 asked = self.pending.pop(response.id)
                 kept = response.error is None or response.error.kind in PERMANENT

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
     from openai import AsyncOpenAI
 
+
 class OpenAIModel(LMM):
     """A model behind an OpenAI-compatible endpoint.
 
@@ -71,15 +72,16 @@ class OpenAIModel(LMM):
         from openai import AsyncOpenAI, DefaultAioHttpClient
 
         # Endpoints of one's own often want no key; the client insists on one.
-        key = os.environ.get(self._api_key_env) or "none"
+        self._key = os.environ.get(self._api_key_env, "")
         self._client = AsyncOpenAI(
             base_url=self.base_url,
-            api_key=key,
+            api_key=self._key or "none",
             timeout=self._timeout,
             max_retries=0,
             http_client=DefaultAioHttpClient(timeout=self._timeout),
         )
-        self._requests: AsyncLimiter | None = AsyncLimiter(self._rpm, 60) if self._rpm else None
+        # One at a time, evenly: a minute's worth at once would be twice the limit in the first minute.
+        self._requests: AsyncLimiter | None = AsyncLimiter(1, 60 / self._rpm) if self._rpm else None
         self._tokens: AsyncLimiter | None = AsyncLimiter(self._tpm, 60) if self._tpm else None
         return self
 
@@ -135,7 +137,7 @@ class OpenAIModel(LMM):
             )
             response = parse_completion(request.id, raw.content)
         except openai.APIError as error:
-            problem, retry_after = as_error(error, self.model, self.base_url, self._api_key_env)
+            problem, retry_after = as_error(error, self.model, self.base_url, self._api_key_env, self._key)
             if retry_after:
                 self._resume_at = max(self._resume_at, time.monotonic() + retry_after)
             response = Response(request.id, finish_reason="error", error=problem, timings={})

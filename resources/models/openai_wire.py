@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -55,49 +56,70 @@ def parse_completion(request_id: str, content: bytes) -> Response:
     try:
         reply = json.loads(content)
         choice = reply["choices"][0]
-        message = choice["message"]
-    except (ValueError, KeyError, IndexError, TypeError):
-        text = content[:200].decode(errors="replace")
-        error = ResponseError("invalid_response", f"not a chat completion: {text!r}", retryable=True)
+        refusal = choice["message"].get("refusal")
+        text = _text(choice["message"].get("content")) or _text(refusal)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        shown = content[:200].decode(errors="replace")
+        error = ResponseError("invalid_response", f"not a chat completion: {shown!r}", retryable=True)
         return Response(request_id, finish_reason="error", error=error, timings={})
-    usage = reply.get("usage") or {}
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    counts = {k: usage[k] for k in ("prompt_tokens", "completion_tokens") if usage.get(k) is not None}
-    refusal = message.get("refusal")
     return Response(
         request_id,
-        text=message.get("content") or refusal or "",
+        text=text,
         finish_reason="content_filter" if refusal else choice.get("finish_reason") or "stop",
-        usage=counts if cached is None else {**counts, "cached_tokens": cached},
+        usage=_counts(reply.get("usage")),
         timings={},
     )
 
 
+def _text(content: Any) -> str:
+    """The text of a message, which some endpoints give in parts."""
+    if isinstance(content, list):
+        content = "".join(part["text"] for part in content if part.get("type") == "text")
+    if not isinstance(content, str | None):
+        raise TypeError(f"expected text, found {type(content).__name__}")
+    # An answer cut inside of an emoji ends in half a surrogate pair, which no table can hold.
+    return (content or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _counts(usage: Any) -> dict[str, int]:
+    """Token counts as far as they are known."""
+    usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
+    found = {**usage, "cached_tokens": details.get("cached_tokens") if isinstance(details, dict) else None}
+    names = ("prompt_tokens", "completion_tokens", "cached_tokens")
+    return {name: found[name] for name in names if isinstance(found.get(name), int)}
+
+
 def as_error(
-    error: openai.APIError, model: str, base_url: str, key_env: str
+    error: openai.APIError, model: str, base_url: str, key_env: str, key: str
 ) -> tuple[ResponseError, float | None]:
     """What an exception of the client means, and for how many seconds it asks to wait.
 
-    Raises ModelUnusable where no request can succeed.
+    key: taken out of every text ("": there is none), since endpoints repeat it in their errors.
+    Raises ModelUnusable where no request can succeed; without its cause, which shows the answer as it came.
     """
     import openai
 
-    text = str(getattr(error, "message", error))[:500]
-    if isinstance(error, openai.APITimeoutError):
-        return ResponseError("timeout", f"no answer in time from {base_url}", retryable=True), None
+    text = str(getattr(error, "message", error))
+    text = (text.replace(key, "***") if key else text)[:500]
     if not isinstance(error, openai.APIStatusError):
-        cause = f"{text} ({error.__cause__})" if error.__cause__ else text
-        return ResponseError("connection", f"{base_url}: {cause}", retryable=True), None
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        # The client calls refused and broken connections time-outs too; what is behind them tells.
+        if isinstance(cause, TimeoutError):
+            return ResponseError("timeout", f"no answer in time from {base_url}", retryable=True), None
+        return ResponseError("connection", f"{base_url}: {str(cause) or text}"[:500], retryable=True), None
     status, code = error.status_code, f"{error.code or ''} {text}".lower()
     if status in {401, 403}:
-        raise ModelUnusable(f"{base_url} refused the key ({status}): put a valid one into ${key_env}") from error
+        raise ModelUnusable(f"{base_url} refused the key ({status}): put a valid one into ${key_env}") from None
     if status == 404:
-        raise ModelUnusable(f"{base_url} has no model {model!r} (404: {text}): check model= and base_url=") from error
+        raise ModelUnusable(f"{base_url} has no model {model!r} (404: {text}): check model= and base_url=") from None
     if status == 429 and "insufficient_quota" in code:
-        raise ModelUnusable(f"{base_url}: the quota of this key is used up (429)") from error
+        raise ModelUnusable(f"{base_url}: the quota of this key is used up (429)") from None
     if status == 429:
         return ResponseError("rate_limit", text, retryable=True), retry_after(error.response.headers)
-    if status == 408 or status == 409 or status >= 500:
+    if status in {408, 409} or status >= 500:
         return ResponseError("server", f"{status}: {text}", retryable=True), retry_after(error.response.headers)
     if status == 413 or any(word in code for word in _TOO_LONG):
         return ResponseError("too_long", text, retryable=False), None
@@ -115,10 +137,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -90,7 +90,9 @@ class Store:
 
         if self.is_local:
             return fs.LocalFileSystem(), self.root
-        return fs.FileSystem.from_uri(self.root)
+        # A small file is one put: atomic, and understood by every S3 look-alike.
+        delayed = "?allow_delayed_open=true" if self.root.startswith("s3://") else ""
+        return fs.FileSystem.from_uri(self.root + delayed)
 
     def file(self, *parts: str) -> str:
         """Path or URI of a plain file; the last part keeps its extension."""

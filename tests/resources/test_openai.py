@@ -1,0 +1,236 @@
+"""The OpenAI-compatible model against an endpoint that fails in all the ways that endpoints do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+import traceback
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from resources.models.base import PERMANENT, Instance, Media, ModelUnusable, Response
+from resources.models.openai import OpenAIModel
+from tests.conftest import Endpoint, Reply
+
+KEY = "sk-very-secret-0123456789"
+
+
+def questions(count: int) -> list[Instance]:
+    return [Instance(prompt=f"Question {i}?", id=str(i), gen_kwargs={"max_tokens": 4}) for i in range(count)]
+
+
+def ask(endpoint: Endpoint | str, requests: list[Instance], **options) -> dict[str, Response]:
+    url = endpoint if isinstance(endpoint, str) else endpoint.url
+
+    async def run() -> dict[str, Response]:
+        async with OpenAIModel("m", base_url=url, **{"timeout": 10, **options}) as model:
+            return {r.id: r async for r in model.generate_until(requests)}
+
+    return asyncio.run(run())
+
+
+def one(endpoint: Endpoint, *replies: Reply, **options) -> Response:
+    """The response to a single question, of which the attempts get these replies, then the last one."""
+    endpoint.answer = lambda request, number: replies[min(number, len(replies) - 1)]
+    return ask(endpoint, questions(1), **options)["0"]
+
+
+@pytest.fixture
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits of milliseconds where the endpoint names none; what it names is still honoured."""
+    import tenacity
+
+    monkeypatch.setattr(tenacity, "wait_random_exponential", lambda multiplier, max: lambda state: 0.01)
+
+
+def test_answers_with_their_usage_and_times(endpoint):
+    endpoint.answer = lambda request, number: Reply(text=request.text.upper(), delay=0.05)
+    found = ask(endpoint, questions(20), concurrency=5)
+    assert {i: r.text for i, r in found.items()} == {str(i): f"QUESTION {i}?" for i in range(20)}
+    for response in found.values():
+        assert (response.error, response.finish_reason) == (None, "stop")
+        assert dict(response.usage) == {"prompt_tokens": 7, "completion_tokens": 2}
+        assert 0.05 <= response.timings["last_attempt"] <= response.timings["total"] < 5
+
+
+def test_requests_carry_key_model_parameters_and_pictures(endpoint, png, monkeypatch):
+    monkeypatch.setenv("MY_KEY", KEY)
+    media = Media(png(1), "image/png")
+    requests = [Instance(prompt="?", media_list=[media], gen_kwargs={"max_tokens": 3, "stop": ["\n"]}, id="0")]
+    ask(endpoint, requests, api_key_env="MY_KEY", extra={"reasoning_effort": "low"})
+    seen = endpoint.seen[0]
+    assert seen.headers["Authorization"] == f"Bearer {KEY}"
+    assert seen.pictures == [media.data_url]
+    sent = {k: v for k, v in seen.body.items() if k != "messages"}
+    assert sent == {"model": "m", "reasoning_effort": "low", "max_tokens": 3, "stop": ["\n"]}
+
+
+@pytest.mark.parametrize("limit", [1, 8])
+def test_never_more_requests_at_once_than_the_limit(endpoint, limit):
+    endpoint.answer = lambda request, number: Reply(delay=0.02)
+    ask(endpoint, questions(40), concurrency=limit)
+    assert endpoint.most == limit
+
+
+def test_requests_a_minute_are_spread_and_kept(endpoint):
+    """600 a minute is one in 100 ms: twelve take more than a second, and none come in a burst."""
+    ask(endpoint, questions(12), requests_per_minute=600)
+    times = [seen.at for seen in endpoint.seen]
+    assert 1.0 < times[-1] - times[0] < 2.5
+    for start in times:
+        assert sum(start <= t < start + 0.5 for t in times) <= 7
+
+
+def test_an_endpoint_that_is_down_fails_each_request_with_its_address(_no_backoff):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    found = ask(url, questions(3), max_retries=1)
+    for response in found.values():
+        assert response.error is not None
+        assert response.error.kind == "connection"
+        assert url in response.error.message
+        assert response.error.kind not in PERMANENT
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "says"),
+    [
+        (401, f"Incorrect API key provided: {KEY}", r"refused the key \(401\): put a valid one into \$MY_KEY"),
+        (403, f"{KEY} may not", r"refused the key \(403\)"),
+        (404, f"no model m for {KEY}", "has no model 'm'"),
+        (429, f"insufficient_quota for {KEY}", "quota of this key is used up"),
+    ],
+)
+def test_what_no_request_can_survive_ends_it_at_once_without_the_key(endpoint, monkeypatch, caplog, status, text, says):
+    monkeypatch.setenv("MY_KEY", KEY)
+    endpoint.answer = lambda request, number: Reply(text=text, status=status)
+    with caplog.at_level(logging.DEBUG), pytest.raises(ModelUnusable, match=says) as caught:
+        ask(endpoint, questions(50), api_key_env="MY_KEY", concurrency=4)
+    assert len(endpoint.seen) <= 8
+    shown = "".join(traceback.format_exception(caught.value))
+    assert KEY not in shown
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+def test_the_key_is_in_no_error_and_no_log_line(endpoint, monkeypatch, caplog, status, _no_backoff):
+    monkeypatch.setenv("MY_KEY", KEY)
+    with caplog.at_level(logging.DEBUG):
+        response = one(endpoint, Reply(text=f"key {KEY} is bad", status=status), max_retries=1, api_key_env="MY_KEY")
+    assert response.error is not None
+    assert "is bad" in response.error.message
+    assert KEY not in response.error.message
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured_and_halts_every_request(endpoint, form, _no_backoff):
+    """One 429 that asks for a second: nobody asks before it is over, then all succeed."""
+    told: list[float] = []
+
+    def answer(request, number):
+        if number == 3:
+            told.append(time.monotonic())
+            wait = "1"
+            if form == "date":  # whole seconds only: rounded up, so that at least one passes
+                wait = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+            return Reply(text="slow down", status=429, headers={"Retry-After": wait})
+        return Reply(delay=0.02)
+
+    endpoint.answer = answer
+    found = ask(endpoint, questions(30), concurrency=3)
+    assert all(r.error is None for r in found.values())
+    assert len(endpoint.seen) == 31
+    during = [seen.at - told[0] for seen in endpoint.seen if 0.1 < seen.at - told[0] < 0.95]
+    assert during == []
+
+
+def test_a_storm_of_429_ends_well(endpoint, _no_backoff):
+    endpoint.answer = lambda request, number: Reply(text="slow", status=429) if number < 60 else Reply()
+    found = ask(endpoint, questions(40), concurrency=16)
+    assert all(r.error is None for r in found.values())
+    assert len(endpoint.seen) == 100
+
+
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 503])
+def test_a_failure_of_the_server_passes(endpoint, status, _no_backoff):
+    response = one(endpoint, Reply(text="oops", status=status), Reply(text="yes"))
+    assert (response.text, response.error) == ("yes", None)
+    assert len(endpoint.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(text="oops", status=500), "server"),
+        (Reply(text="slow", status=429), "rate_limit"),
+        (Reply(body=b"<html>proxy</html>"), "invalid_response"),
+        (Reply(body=b'{"choices": []}'), "invalid_response"),
+        (Reply(hang_up=True), "connection"),
+        (Reply(delay=1.0), "timeout"),
+    ],
+)
+def test_after_all_retries_the_request_fails_with_what_happened(endpoint, reply, kind, _no_backoff):
+    response = one(endpoint, reply, max_retries=2, timeout=0.2)
+    assert response.error is not None
+    assert (response.error.kind, response.finish_reason) == (kind, "error")
+    assert kind not in PERMANENT
+    assert len(endpoint.seen) == 3
+
+
+def test_a_broken_connection_and_a_broken_body_are_asked_again(endpoint, _no_backoff):
+    response = one(endpoint, Reply(hang_up=True), Reply(body=b'{"choices": [{"mess'), Reply(text="yes"))
+    assert (response.text, response.error) == ("yes", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (400, "This model's maximum context length is 10 tokens", "too_long"),
+        (413, "body too big", "too_long"),
+        (400, "rejected by our content_policy", "refused"),
+        (400, "unknown parameter", "bad_request"),
+        (422, "unprocessable", "bad_request"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_not_asked_again(endpoint, status, text, kind):
+    response = one(endpoint, Reply(text=text, status=status))
+    assert response.error is not None
+    assert (response.error.kind, response.error.retryable) == (kind, False)
+    assert text in response.error.message
+    assert len(endpoint.seen) == 1
+    assert (kind in PERMANENT) == (kind != "bad_request")
+
+
+def test_one_bad_request_leaves_the_others_alone(endpoint):
+    endpoint.answer = lambda request, number: Reply(status=400 if "7" in request.text else 200, text="no")
+    found = ask(endpoint, questions(10))
+    assert [i for i, r in found.items() if r.error] == ["7"]
+
+
+def test_empty_refused_and_filtered_answers_are_answers(endpoint):
+    assert one(endpoint, Reply(text=None)).text == ""
+    endpoint.seen.clear()
+    refused = one(endpoint, Reply(text=None, message={"refusal": "No."}))
+    assert (refused.text, refused.finish_reason, refused.error) == ("No.", "content_filter", None)
+    endpoint.seen.clear()
+    filtered = one(endpoint, Reply(text="", finish_reason="content_filter"))
+    assert (filtered.text, filtered.finish_reason, filtered.error) == ("", "content_filter", None)
+    endpoint.seen.clear()
+    assert one(endpoint, Reply(text="a b c", finish_reason="length")).finish_reason == "length"
+
+
+def test_log_likelihoods_say_what_to_use_instead(endpoint):
+    async def run() -> None:
+        async with OpenAIModel("m", base_url=endpoint.url) as model:
+            async for _ in model.loglikelihood(questions(1)):
+                pass
+
+    with pytest.raises(ModelUnusable, match="--model transformers"):
+        asyncio.run(run())
+    assert endpoint.seen == []
