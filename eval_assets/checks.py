@@ -8,7 +8,7 @@ import dagster as dg
 from eval_assets.assets.checkpoint_report import checkpoint_report
 from eval_assets.assets.comparison import comparison
 from eval_assets.assets.report import statistical_report
-from eval_assets.gates import FAIL, Decision, enough_coverage, few_judge_failures, few_truncated, no_worse
+from eval_assets.gates import FAIL, Decision, enough_coverage, few_judge_failures, few_truncated, no_worse, stored_gate
 from eval_assets.partitions import cells_def, checkpoints_def
 from eval_assets.pipeline.files import report_name
 from eval_assets.settings import load_settings
@@ -61,8 +61,7 @@ def judge_failures(context: dg.AssetCheckExecutionContext, store: EvalStore) -> 
 def no_worse_than_baseline(context: dg.AssetCheckExecutionContext, store: EvalStore) -> dg.AssetCheckResult:
     """The primary metric is not worse than the baseline's by more than the margin. Fails CI."""
     gate = load_settings().gate
-    entries = _stored(store.open(), context, ".compare")["entries"].get("baseline")
-    decision = no_worse(entries[0] if entries else None, gate.margin)
+    decision = stored_gate(_stored(store.open(), context, ".compare"), gate)
     return _result(decision, decision.passes(gate.inconclusive), dg.AssetCheckSeverity.ERROR)
 
 

@@ -47,6 +47,12 @@ def no_worse(entry: dict[str, Any] | None, margin: float) -> Decision:
     return Decision(INCONCLUSIVE, f"{shown}: it cannot be told whether it is worse by {said}", numbers)
 
 
+def stored_gate(comparison: dict[str, Any], gate: Gate) -> Decision:
+    """`no_worse` for a cell's stored comparisons (`<checkpoint>.compare.json`)."""
+    entries = comparison["entries"].get("baseline")
+    return no_worse(entries[0] if entries else None, gate.margin)
+
+
 def enough_coverage(report: dict[str, Any], gate: Gate) -> Decision:
     """Enough samples are scored for the score to speak for the task."""
     coverage = _number(report["coverage"])

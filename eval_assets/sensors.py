@@ -56,7 +56,7 @@ def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.Se
     steps: dict[str, Step] = {}
     settled: set[str] = set()
     for wish in wishes(home)[:_CELLS_A_TICK]:
-        step = _next(home, wish, settled)
+        step = _next(home, wish, settled, settings.baseline)
         if step is None:
             continue
         verdict = decide(step, _last(context.instance, step), settings.max_attempts)
@@ -71,10 +71,10 @@ def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.Se
     return dg.SensorResult(run_requests=[r for s in steps.values() for r in _requests(context.instance, s, settings)])
 
 
-def _next(store: Store, wish: Wish, settled: set[str]) -> Step | None:
+def _next(store: Store, wish: Wish, settled: set[str], baseline: str | None) -> Step | None:
     """The step a wish needs; a complete or impossible one is settled in the ledger."""
     try:
-        need = need_of(store, wish.checkpoint, load_task(wish.task))
+        need = need_of(store, wish.checkpoint, load_task(wish.task), baseline=baseline)
         if not need.complete:
             return step_for(need, source_signature(find_checkpoint(store, wish.checkpoint)))
         settle(store, wish, DONE)

@@ -76,7 +76,7 @@ class Settings(_Strict):
     @field_validator("suites", mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
-        return {k: tuple(v) for k, v in value.items()} if isinstance(value, dict) else value
+        return {k: [v] if isinstance(v, str) else v for k, v in value.items()} if isinstance(value, dict) else value
 
     def suite(self, name: str) -> tuple[str, ...]:
         """Tasks of a suite; a task's name is a suite of one."""

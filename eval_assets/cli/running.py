@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,12 @@ from eval_assets.cli.common import Json, names, parse_pairs, print_json, show, s
 from eval_assets.cli.models import Model, ModelArgs, resolve
 from resources.store import Store
 from task_defs import TaskDef
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from eval_assets.pipeline.cell import Variant
+    from eval_assets.settings import Gate
 
 
 class RunFailed(RuntimeError):
@@ -55,6 +62,8 @@ def run(
 ) -> None:
     """Evaluate a checkpoint on tasks and print the scores with their intervals."""
     from eval_assets.pipeline.cell import Variant
+    from eval_assets.pipeline.checkpoint_report import outdated_reports
+    from eval_assets.pipeline.planning import need_of
     from eval_assets.settings import load_settings
     from task_defs import load_task
 
@@ -72,12 +81,28 @@ def run(
     for task in definitions:
         try:
             ensure_dataset(store(), task, runs)
-            runs.cell(point.key, task, variant, judge_only=judge_only)
+            if need_of(store(), point.key, task, variant, baseline=settings.baseline).complete:
+                _gate_again(point.key, task.task, variant, settings.gate)
+            else:
+                runs.cell(point.key, task, variant, judge_only=judge_only)
         except RunFailed as error:
             failures[task.task] = str(error)
-    if len(failures) < len(definitions) and not variant.id:
+    if point.key in outdated_reports(store()) and not variant.id:
         runs.checkpoint_report(point.key)
     _finish(point.key, [t.task for t in definitions if t.task not in failures], variant, failures, as_json)
+
+
+def _gate_again(checkpoint: str, task: str, variant: Variant, gate: Gate) -> None:
+    """A complete cell runs no more; whether it passes the gate is looked up."""
+    from eval_assets.gates import stored_gate
+    from eval_assets.pipeline.files import report_name
+
+    sys.stderr.write(f"{checkpoint} on {task}: complete, nothing to run\n")
+    comparison = store().read_json("reports", task, f"{report_name(checkpoint, variant.id)}.compare.json")
+    if comparison is not None and not variant.id:
+        decision = stored_gate(comparison, gate)
+        if not decision.passes(gate.inconclusive):
+            raise RunFailed(f"no_worse_than_baseline: {decision.why}")
 
 
 def _generation(text: str | None) -> dict[str, Any]:
@@ -136,18 +161,19 @@ def materialize_dataset(task: TaskDef) -> None:
 class Runs:
     """Runs of the code location's jobs on the instance of DAGSTER_HOME, one after another."""
 
-    def __init__(self) -> None:
-        import dagster as dg
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        import dagster
 
-        self.instance = dg.DagsterInstance.get()
+        return dagster.DagsterInstance.get()
 
     def identify(self, checkpoint: str) -> None:
         from eval_assets.pipeline.cell import find_checkpoint
         from eval_assets.pipeline.registering import changed_since
 
-        self._register([checkpoint], [])
         point = find_checkpoint(store(), checkpoint)
-        if point.fingerprint is None or changed_since(point) or point.model == "recorded":
+        if point.fingerprint is None or changed_since(point):
+            self._register([checkpoint], [])
             self._execute("checkpoint", checkpoint)
 
     def dataset(self, task: TaskDef) -> None:

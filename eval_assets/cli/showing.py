@@ -39,6 +39,7 @@ def plan(
 
     from eval_assets.pipeline.ledger import FAILED, wishes
     from eval_assets.pipeline.planning import need_of
+    from eval_assets.settings import load_settings
     from resources.store.records import checkpoints, datasets
     from task_defs import load_task
 
@@ -49,7 +50,7 @@ def plan(
     rows = []
     for task in map(load_task, chosen):
         for key in points:
-            row: dict[str, Any] = asdict(need_of(home, key, task))
+            row: dict[str, Any] = asdict(need_of(home, key, task, baseline=load_settings().baseline))
             row["runs"] = row["stage"] != "complete"
             if row["runs"] and (key, task.task) in failed:
                 row["reason"] = f"failed before: {failed[key, task.task]}"

@@ -68,7 +68,7 @@ def holm(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def sentence(entry: dict[str, Any]) -> str:
     """`+2.1 points [+0.8, +3.4], p = 0.003` and who against whom."""
     p = entry.get("p_adjusted", entry["p_value"])
-    said = "p n/a" if math.isnan(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    said = "p n/a" if p is None or math.isnan(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     low, high = 100 * entry["ci_low"], 100 * entry["ci_high"]
     return (
         f"{entry['a']} vs {entry['b']} on {entry['task']}: {entry['metric']} {100 * entry['mean_diff']:+.1f} points "

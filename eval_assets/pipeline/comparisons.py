@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from eval_assets.pipeline.cell import Cell, finish
+from eval_assets.pipeline.cell import Cell, finish, record_of
 from eval_assets.pipeline.comparing import NotComparable, compare_cells
 from eval_assets.pipeline.files import report_name, write_json
 from eval_assets.pipeline.item_scores import NotScored, not_scored
@@ -42,8 +42,18 @@ def scores_versions(store: Store, task: str, variant: str = "") -> dict[str, str
     return {row["checkpoint"]: row["version"] for row in cells(store).rows(where)}
 
 
+def comparison_key(store: Store, cell: Cell, baseline: str | None) -> str:
+    """What a cell's comparisons are made from: its scores and those of each other side."""
+    task, variant = cell.task.task, cell.variant.id
+    versions = scores_versions(store, task, variant)
+    sides = others(store, cell.checkpoint, task, baseline, variant)
+    return digest(
+        [stats_digest(), versions.get(cell.checkpoint.key), {r: [k, versions.get(k)] for r, k in sides.items()}]
+    )
+
+
 def compare_with_others(cell: Cell, store: Store, baseline: str | None, *, run_id: str) -> Compared:
-    """All comparisons of a cell, kept as `reports/<task>/<checkpoint>.compare.json`.
+    """All comparisons of a cell, kept as `reports/<task>/<checkpoint>.compare.json`; at once if they are there.
 
     Another side that is not scored, or answered other questions, is absent with the reason.
     """
@@ -51,18 +61,21 @@ def compare_with_others(cell: Cell, store: Store, baseline: str | None, *, run_i
     versions = scores_versions(store, task.task, variant)
     if key not in versions:
         raise NotScored(not_scored(key, task.task))
-    found, made_from = Compared(), [versions[key], stats_digest()]
+    name, made_from = report_name(key, variant) + ".compare", comparison_key(store, cell, baseline)
+    record = record_of(store, cell, "comparison")
+    stored = store.read_json("reports", task.task, f"{name}.json") if record and record["key"] == made_from else None
+    if stored:
+        return Compared(made_from, stored["entries"], stored["absent"])
+    found = Compared(made_from)
     for role, other in others(store, cell.checkpoint, task.task, baseline, variant).items():
-        made_from.append(f"{role}={other}:{versions.get(other)}")
         try:
             found.entries[role] = compare_cells(store, task, key, other, variant=variant)
         except (NotScored, NotComparable) as error:
             found.absent[role] = str(error)
-    found.version = digest(made_from)
     sides = {"of": versions[key], **{role: versions.get(e[0]["b"]) for role, e in found.entries.items()}}
     data = {"entries": found.entries, "absent": found.absent, "scores": sides, "version": found.version}
-    write_json(store, data, report_name(key, variant) + ".compare", task.task)
-    finish(store, cell, "comparison", key=found.version, version=found.version, n_rows=0, run_id=run_id)
+    write_json(store, data, name, task.task)
+    finish(store, cell, "comparison", key=made_from, version=made_from, n_rows=0, run_id=run_id)
     return found
 
 

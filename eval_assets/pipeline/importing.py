@@ -44,6 +44,9 @@ def import_answers(
     Raises ImportRefused where rows match no item (naming some) or two ways to match compete.
     """
     check_key(name)
+    known = checkpoints(store).get(checkpoint=name)
+    if known is not None and known["model"] != "recorded":
+        raise ImportRefused(f"{name!r} is a checkpoint of model {known['model']!r} already: choose another --name")
     rows = list(_rows(path, id_field, response_field))
     ids = {row["item_id"] for batch in items_of(store, task).batches(["item_id"]) for row in batch}
     matched_by = f"item id = {id_field}" if id_field else "row number"
@@ -69,9 +72,6 @@ def import_answers(
     uri = store.table("recorded", name)
     answers = [(item_id, sample, text) for item_id, texts in found.items() for sample, text in enumerate(texts)]
     store_answers(uri, task.task, answers)
-    known = checkpoints(store).get(checkpoint=name)
-    if known is not None and known["model"] != "recorded":
-        raise ImportRefused(f"{name!r} is a checkpoint of model {known['model']!r} already: choose another --name")
     checkpoints(store).upsert([Checkpoint(name, "recorded", uri).record()])
     return Imported(name, task.task, len(answers), len(ids), len(ids - set(found)), matched_by, unmatched[:20])
 
@@ -92,13 +92,18 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         for batch in pq.ParquetFile(path).iter_batches(1024):
             yield from batch.to_pylist()
         return
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
-                    yield json.loads(line)
+                    row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                except UnicodeDecodeError as error:
+                    raise ImportRefused(f"{path}:{number}: not UTF-8 ({error.reason})") from error
                 except ValueError as error:
                     raise ImportRefused(f"{path}:{number}: not JSON ({error})") from error
+                if not isinstance(row, dict):
+                    raise ImportRefused(f"{path}:{number}: expected an object, found a {type(row).__name__}")
+                yield row
 
 
 def _dig(row: dict[str, Any], name: str, path: Path, number: int) -> Any:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from eval_assets.pipeline.scoring import scores_of
 from judges import Metric
 from resources.store import Store
+from resources.store.tables import scan
 
 if TYPE_CHECKING:
     import lance
     import numpy as np
+    import pyarrow as pa
 
 
 class NotScored(LookupError):
@@ -25,7 +27,7 @@ class ItemScores:
 
     values:   component -> (n,) mean over the item's scored samples, NaN where none is scored
               ("score" is the primary score).
-    clusters: (n,) labels, or None where the task has no clusters.
+    clusters: (n,) codes, or None where the task has no clusters.
     by:       report_by field -> (n,) categories ("" where the item has none).
     samples, scored: how many samples there are, and how many of them are scored.
     """
@@ -81,34 +83,29 @@ def stored_scores(store: Store, checkpoint: str, task: str, variant: str = "") -
 def load_item_scores(
     store: Store, checkpoint: str, task: str, variant: str = "", fields: Sequence[str] | None = None
 ) -> ItemScores:
-    """The cell's stored verdicts, averaged over samples by DuckDB. Raises NotScored."""
-    import duckdb
+    """The cell's stored verdicts, averaged over the samples of each item. Raises NotScored."""
     import numpy as np
+    import pyarrow as pa
 
     dataset = stored_scores(store, checkpoint, task, variant)
     names = dataset.schema.names
     components = {"score": "score"} | {n.removeprefix("value_"): n for n in names if n.startswith("value_")}
-    categories = [n for n in names if n.startswith("by_")]
-    columns = ["item_id", "item_hash", "cluster", "position", *components.values(), *categories]
-    scanned = dataset.scanner(columns=list(dict.fromkeys([*columns, "score"]))).to_reader()
-    # A component counts where the sample is scored; avg() leaves nulls out.
-    means = ", ".join(f'avg("{c}") FILTER (score IS NOT NULL) AS "{c}"' for c in components.values())
-    firsts = ", ".join(f'any_value("{c}") AS "{c}"' for c in ["item_hash", "cluster", *categories])
-    connection = duckdb.connect()
-    connection.register("scanned", scanned)
-    found: dict[str, Any] = connection.execute(
-        f"SELECT item_id, min(position) AS position, {firsts}, {means}, count(*) AS samples, "  # noqa: S608
-        "count(score) AS scored FROM scanned GROUP BY item_id ORDER BY position"
-    ).fetchnumpy()
-    clusters = _text(found["cluster"])
+    categories = [n for n in names if n.startswith("by_") and _wanted(n, fields)]
+    texts = ["item_id", "item_hash", "cluster", *categories]
+    columns = ["position", *texts, *components.values()]
+    rows = pa.Table.from_batches(scan(dataset, columns), dataset.scanner(columns=columns).projected_schema)
+    # Verdicts are stored in the data set's order, the samples of an item one after another.
+    starts = np.flatnonzero(np.diff(rows["position"].to_numpy(), prepend=-1))
+    scored = rows["score"].is_valid().to_numpy()
+    items = rows.select(texts).take(starts)
     return ItemScores(
-        ids=_text(found["item_id"]),
-        hashes=_text(found["item_hash"]),
-        clusters=None if (clusters == "").all() else np.where(clusters == "", found["item_id"], clusters),
-        values={k: _floats(found[c]) for k, c in components.items()},
-        by={c.removeprefix("by_"): _text(found[c]) for c in categories if _wanted(c, fields)},
-        samples=np.asarray(found["samples"]),
-        scored=np.asarray(found["scored"]),
+        ids=_text(items["item_id"]),
+        hashes=_text(items["item_hash"]),
+        clusters=_clusters(items["cluster"]),
+        values={k: _means(rows[c], scored, starts) for k, c in components.items()},
+        by={c.removeprefix("by_"): _text(items[c]) for c in categories},
+        samples=np.diff(starts, append=len(rows)),
+        scored=np.add.reduceat(scored, starts, dtype=np.int64),
     )
 
 
@@ -116,15 +113,32 @@ def _wanted(column: str, fields: Sequence[str] | None) -> bool:
     return fields is None or column.removeprefix("by_") in fields
 
 
-def _floats(column: Any) -> np.ndarray:
+def _means(column: pa.ChunkedArray, scored: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(n,) means over each item's scored samples that have the component; NaN where none has."""
     import numpy as np
 
-    return np.ma.filled(np.ma.asarray(column, dtype=float), np.nan)
+    known = scored & column.is_valid().to_numpy()
+    sums = np.add.reduceat(np.where(known, column.to_numpy(), 0.0), starts)
+    counts = np.add.reduceat(known, starts, dtype=np.int64)
+    return np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
 
 
-def _text(column: Any) -> np.ndarray:
+def _clusters(labels: pa.ChunkedArray) -> np.ndarray | None:
+    """(n,) codes; an item without a label is a cluster of its own. None where none has one."""
     import numpy as np
+    import pyarrow.compute as pc
 
-    return np.ma.filled(np.ma.asarray(column, dtype=object), "").astype(object)
+    codes = pc.index_in(labels, value_set=labels.unique().drop_null()).to_numpy()
+    alone = np.isnan(codes)
+    if alone.all():
+        return None
+    return np.where(alone, len(codes) + np.arange(len(codes)), codes).astype(np.int64)
 
 
+def _text(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) strings, "" for null; equal ones are one object: 8 bytes an item."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    encoded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
+    return np.array(encoded.dictionary.to_pylist(), dtype=object)[encoded.indices.to_numpy()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval_assets.pipeline.item_scores import ItemScores
 from eval_assets.pipeline.scoring import task_judge
@@ -18,6 +18,9 @@ from stats import (
     stratified_estimate,
 )
 from task_defs import TaskDef
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class UnknownMetric(ValueError):
@@ -58,6 +61,8 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
 
 def estimate(metric: TaskMetric, scores: ItemScores, level: float = 0.95) -> Estimate:
     """The metric with its interval, by the estimator that its kind asks for."""
+    if metric.macro_over:
+        scores = scores.take(_in_a_category(metric.macro_over, scores))
     top, bottom = scores.parts(metric.metric)
     if metric.macro_over:
         strata = scores.by[metric.macro_over]
@@ -73,6 +78,9 @@ def difference(
     """a minus b on the same items in the same order."""
     import numpy as np
 
+    if metric.macro_over:
+        rows = _in_a_category(metric.macro_over, a)
+        a, b = a.take(rows), b.take(rows)
     top_a, bottom_a = a.parts(metric.metric)
     top_b, bottom_b = b.parts(metric.metric)
     if not metric.macro_over and bottom_a is None:
@@ -83,6 +91,11 @@ def difference(
         top_a, ones if bottom_a is None else bottom_a, top_b, ones if bottom_b is None else bottom_b,
         a.clusters, strata=strata, level=level, margin=margin,
     )  # fmt: skip
+
+
+def _in_a_category(field: str, scores: ItemScores) -> np.ndarray:
+    """(n,) whether the item has a value of the field: having none is no category of its own."""
+    return scores.by[field] != ""  # type: ignore[no-any-return]
 
 
 def metric_fields(metric: TaskMetric, scores: ItemScores) -> dict[str, Any]:

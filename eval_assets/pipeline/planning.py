@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval_assets.pipeline.cell import Cell, Variant, complete_outputs, find_checkpoint, plan_cell, record_of
+from eval_assets.pipeline.comparisons import comparison_key
 from eval_assets.pipeline.questions import NotIngested
 from eval_assets.pipeline.registering import changed_since
-from eval_assets.pipeline.report import stats_digest
+from eval_assets.pipeline.report import report_key
 from eval_assets.pipeline.scoring import scores_key, scores_of
 from resources.store import Store
 from resources.store.records import datasets
 from task_defs import TaskDef
 from task_defs.digests import data_digest
 
-DATASET, CHECKPOINT, OUTPUTS, SCORES, REPORT, DONE = (
-    "benchmark_dataset", "checkpoint", "model_outputs", "judge_scores", "statistical_report", "complete",
+DATASET, CHECKPOINT, OUTPUTS, SCORES, REPORT, COMPARISON, DONE = (
+    "benchmark_dataset", "checkpoint", "model_outputs", "judge_scores", "statistical_report", "comparison", "complete",
 )  # fmt: skip
 _REASONS = (
     ("fingerprint", "weights changed"),
@@ -43,7 +44,9 @@ class Need:
         return self.stage == DONE
 
 
-def need_of(store: Store, checkpoint: str, task: TaskDef, variant: Variant | None = None) -> Need:
+def need_of(
+    store: Store, checkpoint: str, task: TaskDef, variant: Variant | None = None, *, baseline: str | None = None
+) -> Need:
     """What this cell needs next. Looks at names, sizes, times and records; hashes and asks nothing."""
     point = find_checkpoint(store, checkpoint)
     if point.fingerprint is None:
@@ -59,10 +62,10 @@ def need_of(store: Store, checkpoint: str, task: TaskDef, variant: Variant | Non
         cell = plan_cell(store, point, task, variant)
     except NotIngested:
         return Need(checkpoint, task.task, DATASET, "not ingested")
-    return _cell_need(store, cell)
+    return _cell_need(store, cell, baseline)
 
 
-def _cell_need(store: Store, cell: Cell) -> Need:
+def _cell_need(store: Store, cell: Cell, baseline: str | None) -> Need:
     def need(stage: str, reason: str) -> Need:
         return Need(cell.checkpoint.key, cell.task.task, stage, reason, cell.key)
 
@@ -79,8 +82,11 @@ def _cell_need(store: Store, cell: Cell) -> Need:
     report = record_of(store, cell, "report")
     if report is None:
         return need(REPORT, "new")
-    if report["key"] != scores["version"] or json.loads(report["details"]).get("stats") != stats_digest():
-        return need(REPORT, "scores or statistics changed")
+    if report["key"] != report_key(cell, scores["version"]):
+        return need(REPORT, "scores, metrics or statistics changed")
+    comparison = record_of(store, cell, "comparison")
+    if not cell.variant.id and (comparison is None or comparison["key"] != comparison_key(store, cell, baseline)):
+        return need(COMPARISON, "new" if comparison is None else "the baseline or an earlier checkpoint changed")
     return need(DONE, "complete")
 
 

@@ -41,9 +41,15 @@ def from_directory(path: Path, *, run: str | None = None, model: str = "transfor
     path = path.expanduser().resolve()
     step = step_of(path.name)
     run = run or path.parent.name or "run"
-    key = f"{run}.{step}" if step is not None else f"{run}.{path.name}"
+    key = directory_key(path, run)
     created = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return Checkpoint(key, model, str(path), args, run=run, step=step, created_at=created)
+
+
+def directory_key(path: Path, run: str) -> str:
+    """`<run>.<step>`, or `<run>.<name>` for a folder without a step in its name."""
+    step = step_of(path.name)
+    return f"{run}.{path.name if step is None else step}"
 
 
 def identify_checkpoint(store: Store, key: str, *, again: bool = False) -> Checkpoint:

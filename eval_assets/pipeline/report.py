@@ -32,23 +32,35 @@ def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], N
     scores = record_of(store, cell, "scores")
     if scores is None:
         raise LookupError(f"{cell.checkpoint.key} on {cell.task.task} is not judged yet: materialize judge_scores")
+    name, key = report_name(cell.checkpoint.key, cell.variant.id), report_key(cell, scores["version"])
+    record = record_of(store, cell, "report")
+    stored = store.read_json("reports", cell.task.task, f"{name}.json") if record and record["key"] == key else None
+    if stored:
+        log(headline(stored))
+        return dict(stored)
     report = make_report(cell, store, scores)
-    report["version"] = digest([scores["version"], stats_digest(), [m["name"] for m in report["metric_list"]]])
-    write_json(store, report, report_name(cell.checkpoint.key, cell.variant.id), cell.task.task)
+    report["version"] = key
+    write_json(store, report, name, cell.task.task)
     if not cell.variant.id:
         _summarize(store, cell, report)
     finish(
         store,
         cell,
         "report",
-        key=scores["version"],
-        version=report["version"],
+        key=key,
+        version=key,
         n_rows=scores["n_rows"],
         run_id=run_id,
-        details={"stats": stats_digest()},
+        details={},
     )
     log(headline(report))
     return report
+
+
+def report_key(cell: Cell, scores_version: str) -> str:
+    """What a report is made from: scores, statistics, and the metrics that the task asks for."""
+    metrics = [[m.name, m.metric.name, m.macro_over, m.higher_is_better] for m in task_metrics(cell.task)]
+    return digest([scores_version, stats_digest(), metrics])
 
 
 def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from eval_assets.pipeline.ledger import FAILED, Wish, wish_for, wishes
-from eval_assets.pipeline.registering import changed_since, from_directory, register
+from eval_assets.pipeline.registering import changed_since, directory_key, from_directory, register
 from eval_assets.settings import Settings, Watch
 from resources.models.checkpoint import Checkpoint
 from resources.models.weights import checkpoint_problem
-from resources.store import Store, check_key
-from resources.store.records import checkpoints
+from resources.store import KeyRefused, Store, check_key
+from resources.store.records import checkpoints, wanted
 from resources.store.tables import quoted
 
 
@@ -35,28 +35,49 @@ def look(store: Store, watch: Watch, settings: Settings, now: float | None = Non
     seen = Seen(tasks=settings.suite(watch.suite))
     rows = checkpoints(store).rows(f"run = {quoted(watch.run_name)}")
     known = {row["checkpoint"]: Checkpoint.from_record(row) for row in rows}
-    present: set[str] = set()
-    for folder in sorted(p for p in watch.path.glob(watch.pattern) if p.is_dir()):
-        point = _as_checkpoint(folder, watch)
-        present.add(point.key)
-        before = known.get(point.key)
-        if before and before.source == point.source and (not before.fingerprint or not changed_since(before)):
-            continue  # known, and hashed or about to be: no header is read again
-        problem = checkpoint_problem(folder, allow_pickle=bool(watch.model_args.get("allow_pickle")))
-        problem = problem or _unsettled(folder, watch.settle, time.time() if now is None else now)
+    # One that is registered and was never wanted: somebody's by hand, or this very look was cut short.
+    wished = {row["checkpoint"] for row in wanted(store).rows()}
+    present = _by_key(watch)
+    for key, folders in present.items():
+        before = known.get(key) if key in wished else None
+        try:
+            problem, point = _look_at(folders, watch, before, time.time() if now is None else now)
+        except FileNotFoundError as error:
+            problem, point = f"{error.filename} went away while it was looked at", None
         if problem:
-            seen.waiting[point.key] = problem
-        else:
+            seen.waiting[key] = problem
+        elif point:
             seen.wanted.append(register(store, point))
-    seen.gone = sorted(set(known) - present)
+    seen.gone = sorted(key for key, p in known.items() if key not in present and not Path(p.source).is_dir())
     _wish(store, seen, watch)
     return seen
 
 
-def _as_checkpoint(folder: Path, watch: Watch) -> Checkpoint:
-    point = from_directory(folder, run=watch.run_name, model=watch.model, **watch.model_args)
-    check_key(point.key)
-    return replace(point, suite=watch.suite)
+def _by_key(watch: Watch) -> dict[str, list[Path]]:
+    """Checkpoint key -> the folders that claim it; a link such as `latest` is the folder that it leads to."""
+    found: dict[str, list[Path]] = {}
+    for folder in sorted({p.resolve() for p in watch.path.glob(watch.pattern) if p.is_dir()}):
+        found.setdefault(directory_key(folder, watch.run_name), []).append(folder)
+    return found
+
+
+def _look_at(
+    folders: list[Path], watch: Watch, before: Checkpoint | None, now: float
+) -> tuple[str | None, Checkpoint | None]:
+    """Why this checkpoint waits, or the checkpoint to evaluate; neither where there is nothing new."""
+    if len(folders) > 1:
+        names = ", ".join(p.name for p in folders)
+        return f"{len(folders)} folders have the same step: {names}. Rename or remove all but one", None
+    folder = folders[0]
+    point = replace(from_directory(folder, run=watch.run_name, model=watch.model, **watch.model_args), suite=watch.suite)
+    try:
+        check_key(point.key)
+    except KeyRefused as error:
+        return str(error), None
+    if before and before.source == point.source and (not before.fingerprint or not changed_since(before)):
+        return None, None  # known, and hashed or about to be: no header is read again
+    problem = checkpoint_problem(folder, allow_pickle=bool(watch.model_args.get("allow_pickle")))
+    return problem or _unsettled(folder, watch.settle, now), point
 
 
 def _unsettled(folder: Path, seconds: float, now: float) -> str | None:

@@ -56,18 +56,20 @@ def parse_completion(request_id: str, content: bytes) -> Response:
     try:
         reply = json.loads(content)
         choice = reply["choices"][0]
-        refusal = choice["message"].get("refusal")
-        text = _text(choice["message"].get("content")) or _text(refusal)
+        text = _text(choice["message"].get("content"))
+        refusal = "" if text else _text(choice["message"].get("refusal"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         shown = content[:200].decode(errors="replace")
         error = ResponseError("invalid_response", f"not a chat completion: {shown!r}", retryable=True)
         return Response(request_id, finish_reason="error", error=error, timings={})
     return Response(
         request_id,
-        text=text,
+        text=text or refusal,
         finish_reason="content_filter" if refusal else choice.get("finish_reason") or "stop",
         usage=_counts(reply.get("usage")),
         timings={},
+        # Its words are kept, but are no answer that a judge should read.
+        error=ResponseError("refused", refusal[:500], retryable=False) if refusal else None,
     )
 
 
@@ -77,8 +79,7 @@ def _text(content: Any) -> str:
         content = "".join(part["text"] for part in content if part.get("type") == "text")
     if not isinstance(content, str | None):
         raise TypeError(f"expected text, found {type(content).__name__}")
-    # An answer cut inside of an emoji ends in half a surrogate pair, which no table can hold.
-    return (content or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return content or ""
 
 
 def _counts(usage: Any) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from resources.models.base import LMM, Instance, ModelUnusable, Requests, Response, ResponseError, aiter_requests
 from resources.store.lookup import Lookup
-from resources.store.tables import open_table, quoted, replace
+from resources.store.tables import open_table, quoted, replace, storable
 
 SCHEMA = pa.schema(
     [("task", pa.string()), ("item_id", pa.string()), ("sample", pa.int32()), ("text", pa.string())]
@@ -64,7 +64,7 @@ def store_answers(uri: str, task: str, answers: Iterable[tuple[str, int, str]]) 
     table = open_table(uri)
     kept = None if table is None else table.to_table(filter=f"task != {quoted(task)}")
     ids, samples, texts = zip(*answers, strict=True)
-    new = pa.table([[task] * len(ids), ids, samples, texts], schema=SCHEMA)
+    new = pa.table([[task] * len(ids), ids, samples, [storable(t) for t in texts]], schema=SCHEMA)
     replace(uri, new if kept is None else pa.concat_tables([kept.cast(SCHEMA), new]), SCHEMA)
     return len(ids)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from resources.models.base import Response, ResponseError
 from resources.store.lookup import Lookup
-from resources.store.tables import append, compact, open_table, scan
+from resources.store.tables import append, compact, open_table, scan, storable
 
 SCHEMA = pa.schema(
     [
@@ -52,11 +52,11 @@ def row_of(asked: Asked, response: Response, run_id: str) -> dict[str, Any]:
         "sample": asked.sample,
         "step": asked.step,
         "request_key": asked.request_key,
-        "text": response.text,
+        "text": storable(response.text),
         "finish_reason": response.finish_reason,
         "loglikelihoods": response.loglikelihoods and list(response.loglikelihoods),
         "error_kind": response.error and response.error.kind,
-        "error_message": response.error and response.error.message,
+        "error_message": response.error and storable(response.error.message),
         "prompt_tokens": response.usage.get("prompt_tokens"),
         "completion_tokens": response.usage.get("completion_tokens"),
         "cached_tokens": response.usage.get("cached_tokens"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,6 @@ def test_names_of_clusters_do_not_depend_on_the_order(items, rng):
 def test_a_chain_of_many_items_is_one_cluster():
     shas = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(20_000)]
     shared = SharedMedia()
-    for a, b in zip(shas, shas[1:], strict=False):
+    for a, b in pairwise(shas):
         shared.add([a, b])
     assert len({shared.cluster([sha]) for sha in shas}) == 1

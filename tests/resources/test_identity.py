@@ -60,7 +60,15 @@ def test_a_renamed_shard_is_another_model(model):
 
 @pytest.mark.parametrize(
     "name",
-    ["optimizer.pt", "trainer_state.json", "training_args.bin", "scheduler.pt", "rng_state_0.pth", "scaler.pt", "README.md"],
+    [
+        "optimizer.pt",
+        "trainer_state.json",
+        "training_args.bin",
+        "scheduler.pt",
+        "rng_state_0.pth",
+        "scaler.pt",
+        "README.md",
+    ],
 )
 def test_what_trainers_leave_beside_the_weights_does_not_matter(model, name):
     before, looked = fingerprint(model), signature(model)

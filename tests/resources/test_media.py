@@ -114,9 +114,14 @@ def test_memory_holds_one_batch_and_not_all(tmp_path, monkeypatch):
 
 def test_nothing_is_kept_of_a_batch_when_reading_the_source_fails(tmp_path):
     uri = str(tmp_path / "m.lance")
-    with pytest.raises(OSError, match="gone"), MediaWriter(MediaTable(uri)) as writer:
-        writer.add(b"x", "image/png")
-        raise OSError("gone")
+
+    def fail() -> None:
+        with MediaWriter(MediaTable(uri)) as writer:
+            writer.add(b"x", "image/png")
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        fail()
     assert open_table(uri) is None
 
 

@@ -1,0 +1,115 @@
+"""What a cell costs beside its work: a real `dagster asset materialize` process against the functions alone.
+
+    python bench/cell_cost.py
+
+A recorded checkpoint on 100 questions, so that the work is nearly nothing. The same cell by the
+functions in a warm process is the work; the rest of the process's time is the cost. For scale: the
+same run with Dagster's default executor, which starts a process for every step.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from _common import ROOT, cell_of, ingested, print_table, verdict, workspace, write_task
+
+TASK, RUNS, ITEMS = "bench_small", 5, 100
+_SELECT = "model_outputs,judge_scores,statistical_report,comparison"
+
+
+def record(folder: Path, name: str) -> None:
+    """A recorded checkpoint, known to the store and to Dagster."""
+    from eval_assets.partitions import register_partitions
+    from eval_assets.pipeline.importing import import_answers
+    from eval_assets.pipeline.registering import identify_checkpoint
+    from resources.store import Store
+    from task_defs import load_task
+
+    import dagster as dg
+
+    file = folder / f"{name}.jsonl"
+    file.write_text("".join(json.dumps({"id": str(i), "text": f"{name} {i}"}) + "\n" for i in range(ITEMS)))
+    import_answers(Store(), file, load_task(TASK), name, id_field="id", response_field="text")
+    identify_checkpoint(Store(), name)
+    with dg.DagsterInstance.get() as instance:
+        register_partitions(instance, [name], [TASK])
+
+
+def by_dagster(name: str, module: str) -> float:
+    command = [
+        sys.executable, "-m", "dagster", "asset", "materialize", "-m", module, "--select", _SELECT,
+        "--partition", f"{name}|{TASK}",
+    ]  # fmt: skip
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    return time.perf_counter() - started
+
+
+def by_functions(name: str) -> float:
+    from eval_assets.pipeline.comparisons import compare_with_others
+    from eval_assets.pipeline.infer import infer
+    from eval_assets.pipeline.report import report_cell
+    from eval_assets.pipeline.scoring import judge_cell
+
+    started = time.perf_counter()
+    cell, store = cell_of(name, TASK)
+    for step in (infer, judge_cell, report_cell):
+        step(cell, store, run_id="bench", log=lambda line: None)
+    compare_with_others(cell, store, None, run_id="bench")
+    return time.perf_counter() - started
+
+
+def imports() -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import eval_assets.definitions"], cwd=ROOT, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    from eval_assets.instance import ensure_instance
+
+    with workspace() as folder:
+        ensure_instance(folder / "dagster")
+        write_task(folder, TASK, [{"id": str(i), "question": f"Q{i}?", "answer": "yes"} for i in range(ITEMS)])
+        ingested(TASK)
+        spawning = folder / "spawning.py"
+        spawning.write_text(
+            "import dagster as dg\nimport eval_assets.definitions as location\nours = [location.defs]\n"
+            "defs = dg.Definitions(assets=ours[0].assets, asset_checks=ours[0].asset_checks, resources=ours[0].resources,\n"
+            "    executor=dg.multiprocess_executor)\n"
+        )
+        names = [f"model{i}" for i in range(2 * RUNS + 3)]
+        for name in names:
+            record(folder, name)
+        by_functions(names.pop())  # warm
+        work = statistics.median(by_functions(names.pop()) for _ in range(RUNS))
+        start = statistics.median(imports() for _ in range(RUNS))
+        whole = statistics.median(by_dagster(names.pop(), "eval_assets.definitions") for _ in range(RUNS))
+        spawned = _spawned(folder, names.pop())
+    rows = [
+        ["the functions alone, in a warm process (the work)", work],
+        ["python and our definitions imported", start],
+        ["dagster asset materialize", whole],
+        ["its cost beyond the work", whole - work],
+        ["the same with a process a step (Dagster's default)", spawned],
+    ]
+    print_table(f"One cell of {ITEMS} recorded answers: 4 assets, 4 checks (middle of {RUNS})", ["", "seconds"], rows)
+    verdict({"at most 2 s beyond the work": whole - work <= 2})
+
+
+def _spawned(folder: Path, name: str) -> float:
+    import os
+
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])
+    return by_dagster(name, "spawning")
+
+
+if __name__ == "__main__":
+    main()
