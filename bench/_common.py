@@ -117,7 +117,8 @@ def ingested(name: str) -> Any:
 
     task = load_task(name)
     done = ingest(task, Store())
-    assert not done.quarantined and not done.missing_media, done
+    assert not done.quarantined, done
+    assert not done.missing_media, done
     return task
 
 
@@ -160,7 +161,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     print(f"\n{title}")
     for line in lines:
-        first, *others = (cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths)))
+        first, *others = (cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
         print("  " + "  ".join([first, *others]))
 
 

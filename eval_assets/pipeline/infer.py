@@ -9,6 +9,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish
 from eval_assets.pipeline.ingest import items_of, media_of
@@ -22,6 +23,9 @@ from resources.models.base import PERMANENT
 from resources.store import Store
 from resources.store.media import MediaTable
 from resources.store.outputs import Asked, OutputsTable, row_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CHUNK = 64  # questions read ahead at a time
 CHUNK_BYTES = 64 * 2**20  # or fewer, when their media are large
@@ -70,17 +74,15 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
 class _Inference:
     """One pass over a cell's questions.
 
-    Rows and requests are remembered as 64-bit hashes of this process: 100 000 items stay small.
+    Rows and requests are remembered as 64-bit hashes of this process, where it can be in arrays:
+    100 000 items stay small.
     """
 
     def __init__(self, cell: Cell, store: Store, run_id: str, log: Callable[[str], None]) -> None:
         self.cell, self.store, self.run_id, self.log = cell, store, run_id, log
         self.table = cell.outputs(store)
-        self.stored: set[int] = set()
-        self.requested: set[int] = set()
-        for item_id, sample, step, key in self.table.keys():
-            self.stored.add(hash((item_id, sample, step, key)))
-            self.requested.add(hash(key))
+        self.stored, self.answered = _hashes(self.table)
+        self.requested: set[int] = set()  # by this run
         self.wanted = array("q")
         self.shared: list[Asked] = []  # questions whose request another question makes or made
         self.pending: dict[str, Asked] = {}
@@ -185,14 +187,12 @@ class _Inference:
             self.done.missing_media += 1
             return
         for sample in range(self.cell.repeats):
-            key = request_key(
-                self.cell.settings, asked_question.inputs, sample, item.id if self.cell.by_item else None
-            )
+            key = request_key(self.cell.settings, asked_question.inputs, sample, item.id if self.cell.by_item else None)
             row = hash((item.id, sample, 0, key))
             self.wanted.append(row)
-            if row in self.stored:
+            if _place(self.stored, row) is not None:
                 self.progress.already()
-            elif hash(key) in self.requested:
+            elif hash(key) in self.requested or _place(self.answered, hash(key)) is not None:
                 self.shared.append(Asked(item.id, sample, key))
             else:
                 self.requested.add(hash(key))
@@ -270,6 +270,23 @@ async def _chain(first: Instance, rest: AsyncIterator[Instance]) -> AsyncIterato
         yield instance
 
 
+def _hashes(table: OutputsTable) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted hashes of the stored rows, and of their requests."""
+    import numpy as np
+
+    rows, requests = array("q"), array("q")
+    for item_id, sample, step, key in table.keys():
+        rows.append(hash((item_id, sample, step, key)))
+        requests.append(hash(key))
+    return np.sort(np.asarray(rows)), np.sort(np.asarray(requests))
+
+
+def _place(hashes: np.ndarray, wanted: int) -> int | None:
+    """Where a hash stands among sorted ones; None where it does not."""
+    at = int(hashes.searchsorted(wanted))
+    return at if at < len(hashes) and hashes[at] == wanted else None
+
+
 def _responses_digest(table: OutputsTable, wanted: array[int]) -> str:
     """Of the cell's responses, whatever order they came in: a sum of hashes."""
     import numpy as np
@@ -279,8 +296,8 @@ def _responses_digest(table: OutputsTable, wanted: array[int]) -> str:
     total = 0
     for row in table.answers():
         identity = hash((row["item_id"], row["sample"], row["step"], row["request_key"]))
-        at = int(identities.searchsorted(identity))
-        if at == len(identities) or identities[at] != identity or counted[at]:
+        at = _place(identities, identity)
+        if at is None or counted[at]:
             continue
         counted[at] = True
         parts = [row["item_id"], str(row["sample"]), row["request_key"], row["text"] or "", row["finish_reason"]]

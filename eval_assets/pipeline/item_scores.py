@@ -91,16 +91,16 @@ def load_item_scores(
     names = dataset.schema.names
     components = {"score": "score"} | {n.removeprefix("value_"): n for n in names if n.startswith("value_")}
     categories = [n for n in names if n.startswith("by_") and _wanted(n, fields)]
-    texts = ["item_id", "item_hash", "cluster", *categories]
-    columns = ["position", *texts, *components.values()]
+    columns = ["position", "item_id", "item_hash", "cluster", *categories, *components.values()]
     rows = pa.Table.from_batches(scan(dataset, columns), dataset.scanner(columns=columns).projected_schema)
     # Verdicts are stored in the data set's order, the samples of an item one after another.
     starts = np.flatnonzero(np.diff(rows["position"].to_numpy(), prepend=-1))
     scored = rows["score"].is_valid().to_numpy()
-    items = rows.select(texts).take(starts)
+    items = rows.take(starts)
+    hashes = _hashes(items["item_hash"])
     return ItemScores(
-        ids=_text(items["item_id"]),
-        hashes=_text(items["item_hash"]),
+        ids=np.array(items["item_id"].to_pylist(), dtype=object),
+        hashes=hashes,
         clusters=_clusters(items["cluster"]),
         values={k: _means(rows[c], scored, starts) for k, c in components.items()},
         by={c.removeprefix("by_"): _text(items[c]) for c in categories},
@@ -135,8 +135,15 @@ def _clusters(labels: pa.ChunkedArray) -> np.ndarray | None:
     return np.where(alone, len(codes) + np.arange(len(codes)), codes).astype(np.int64)
 
 
+def _hashes(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) the first 64 bits of hexadecimal hashes: 8 bytes an item, and told apart as surely."""
+    import numpy as np
+
+    return np.fromiter((int(text[:16], 16) for text in column.to_pylist()), np.uint64, len(column))
+
+
 def _text(column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) strings, "" for null; equal ones are one object: 8 bytes an item."""
+    """(n,) strings, "" for null; equal ones are one object."""
     import numpy as np
     import pyarrow.compute as pc
 

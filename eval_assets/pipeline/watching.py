@@ -69,7 +69,8 @@ def _look_at(
         names = ", ".join(p.name for p in folders)
         return f"{len(folders)} folders have the same step: {names}. Rename or remove all but one", None
     folder = folders[0]
-    point = replace(from_directory(folder, run=watch.run_name, model=watch.model, **watch.model_args), suite=watch.suite)
+    point = from_directory(folder, run=watch.run_name, model=watch.model, **watch.model_args)
+    point = replace(point, suite=watch.suite)
     try:
         check_key(point.key)
     except KeyRefused as error:

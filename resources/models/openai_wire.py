@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _TOO_LONG = ("context_length_exceeded", "maximum context length", "too long", "longer than the maximum")
 _REFUSED = ("content_policy", "content_filter", "safety")
-_AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/flac": "flac"}
+_AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/flac": "flac"}
 
 
 def chat_body(request: Instance, model: str, max_tokens_param: str, extra: Mapping[str, Any]) -> bytes:

@@ -141,7 +141,8 @@ class ItemsTable:
         import numpy as np
         import pyarrow.compute as pc
 
-        columns = self.table().to_table(columns={"media": "media", "length": "length(doc)"})
+        found = scan(self.table(), {"media": "media", "length": "length(doc)"})
+        columns = pa.Table.from_batches(found, pa.schema([("media", MEDIA), ("length", pa.int32())]))
         media = columns["media"].combine_chunks()
         counts = pc.fill_null(pc.list_value_length(media), 0).to_numpy()
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)

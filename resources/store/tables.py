@@ -53,9 +53,7 @@ def replace(uri: str, data: Iterable[pa.RecordBatch] | pa.Table, schema: pa.Sche
     with _storing(uri):
         _create(uri, schema)
         # The rows are written once and only the commit is repeated: `data` may be read but once.
-        fragments = write_fragments(
-            data, uri, schema, mode="overwrite", max_rows_per_file=_FILE_ROWS, **STORAGE
-        )
+        fragments = write_fragments(data, uri, schema, mode="overwrite", max_rows_per_file=_FILE_ROWS, **STORAGE)
         operation = lance.LanceOperation.Overwrite(schema, fragments)
         for _ in range(_COMMITS):
             try:
@@ -91,10 +89,19 @@ def _create(uri: str, schema: pa.Schema) -> None:
                 raise
 
 
-def scan(table: lance.LanceDataset, columns: Sequence[str], rows: int = 1024) -> Iterator[pa.RecordBatch]:
-    """Batches of `rows` in the table's order, in flat memory: by default Lance reads 2 GB ahead."""
+def scan(
+    table: lance.LanceDataset, columns: Sequence[str] | Mapping[str, str], rows: int = 1024
+) -> Iterator[pa.RecordBatch]:
+    """Batches of `rows` in the table's order, in flat memory: by default Lance reads 2 GB ahead.
+
+    columns: names, or names with the expressions that they stand for.
+    """
     scanner = table.scanner(
-        columns=list(columns), batch_size=rows, scan_in_order=True, batch_readahead=2, io_buffer_size=_READ_AHEAD
+        columns=dict(columns) if isinstance(columns, Mapping) else list(columns),
+        batch_size=rows,
+        scan_in_order=True,
+        batch_readahead=2,
+        io_buffer_size=_READ_AHEAD,
     )
     yield from scanner.to_batches()
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eval_assets.pipeline.cell import Cell, Variant, plan_cell
+from eval_assets.pipeline.comparisons import compare_with_others
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import identify_checkpoint, register
@@ -59,8 +60,12 @@ class Bench:
         return scores_of(self.store, key, task.task, cell.variant.id).dataset().to_table().to_pylist()
 
     def report(self, task: TaskDef, variant: Variant | None = None, key: str = "m", **args: Any) -> dict[str, Any]:
+        """The report of the completed cell; what comes after it, the comparisons, is made too."""
         self.scored(task, variant, key, **args)
-        return report_cell(self.cell(task, variant, key, **args), self.store, run_id="r", log=quiet)
+        cell = self.cell(task, variant, key, **args)
+        report = report_cell(cell, self.store, run_id="r", log=quiet)
+        compare_with_others(cell, self.store, None, run_id="r")
+        return report
 
 
 @pytest.fixture

@@ -154,13 +154,13 @@ def test_pictures_come_in_media_order_and_each_is_encoded_once(bench, folder, ro
     counted = cached_property(counting)
     counted.__set_name__(Media, "data_url")
     monkeypatch.setattr(Media, "data_url", counted)
-    names = [folder.picture(f"{n}.png", n) for n in range(25)]
-    data = [{**row, "image": names[i % 25]} for i, row in enumerate(rows(200))]
+    names = [folder.picture(f"{n}.png", n) for n in range(27)]
+    data = [{**row, "image": names[i % 27]} for i, row in enumerate(rows(200))]
     task = folder.rows(data).task(doc_to_visual="image")
     assert len(bench.asked(task, concurrency=1)) == 200
     pictures = [seen.pictures[0] for seen in endpoint.seen]
-    assert len(list(groupby(pictures))) == 25, "questions on one picture follow each other"
-    assert len(encoded) == 25
+    assert len(list(groupby(pictures))) == 27, "questions on one picture follow each other"
+    assert len(encoded) == 27
     assert set(encoded.values()) == {1}
 
 
@@ -218,6 +218,22 @@ def test_an_endpoint_that_answers_nothing_is_given_up(bench, folder, rows, store
     assert cell.outputs(store).count() == 20
     endpoint.answer = lambda request, number: Reply()
     assert len(bench.asked(task, concurrency=8)) == 380
+
+
+def test_giving_up_while_the_next_questions_are_read_says_why(bench, folder, rows, store, endpoint, monkeypatch):
+    """More places than a chunk has questions: some wait for the next chunk when the others have failed."""
+    within, calls = infer_module.MediaPool.within, []
+
+    def slow(pool, lacking, limit):
+        calls.append(1)
+        time.sleep(1.0 if len(calls) > 1 else 0.0)
+        yield from within(pool, lacking, limit)
+
+    monkeypatch.setattr(infer_module.MediaPool, "within", slow)
+    endpoint.answer = lambda request, number: Reply(text="oops", status=500)
+    cell = bench.cell(folder.rows(rows(200)).task(), concurrency=100)
+    with pytest.raises(ModelUnusable, match="64 requests failed one after another"):
+        infer(cell, store, run_id="r", log=print)
 
 
 def test_the_data_version_is_of_the_answers_and_not_of_their_order(bench, folder, rows, endpoint, tmp_path):

@@ -13,6 +13,7 @@ from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.ledger import DONE, FAILED, Wish, settle, wish_for, wishes
 from eval_assets.pipeline.planning import Need, need_of
 from eval_assets.pipeline.registering import register
+from eval_assets.pipeline.report import report_cell
 from eval_assets.pipeline.scoring import scores_of
 from resources.models.checkpoint import Checkpoint
 from resources.store.records import cells, checkpoints
@@ -39,9 +40,12 @@ def test_a_new_cell_step_by_step(bench, folder, rows, store):
     assert why(store, task) == ("judge_scores", "new")
     bench.scored(task)
     assert why(store, task) == ("statistical_report", "new")
+    report_cell(bench.cell(task), store, run_id="r", log=print)
+    assert why(store, task) == ("comparison", "new")
     bench.report(task)
     assert why(store, task) == ("complete", "complete")
     assert why(store, task, Variant(limit=2))[0] == "model_outputs"
+    assert need_of(store, "m", task, baseline="base").stage == "comparison"
 
 
 def test_each_change_is_named(bench, folder, rows, store):
@@ -54,6 +58,8 @@ def test_each_change_is_named(bench, folder, rows, store):
     assert why(store, folder.task(repeats=2)) == ("model_outputs", "number of samples changed")
     assert why(store, folder.task(judge={"name": "contains"})) == ("judge_scores", "labels or judge changed")
     assert why(store, folder.task(report_by=["answer"])) == ("judge_scores", "labels or judge changed")
+    metrics = [{"metric": "accuracy", "name": "share"}]
+    assert why(store, folder.task(metric_list=metrics))[0] == "statistical_report"
     assert why(store, folder.task(doc_to_target="question"))[0] == "benchmark_dataset"
     both = folder.task(doc_to_text="Q: {{ question }}", generation_kwargs=gen)
     assert why(store, both) == ("model_outputs", "generation parameters changed, prompt changed")
@@ -160,7 +166,8 @@ def test_wishes_are_served_by_priority_and_age_each_once(store):
                      [("late", 0, 2), ("early", 0, 1), ("urgent", 5, 3)]])  # fmt: skip
     assert [w.checkpoint for w in wishes(store)] == ["urgent", "early", "late"]
     wish_for(store, [Wish("late", "t", "you", 9)])
-    assert [(w.checkpoint, w.who) for w in wishes(store)][0] == ("late", "you")
+    first = wishes(store)[0]
+    assert (first.checkpoint, first.who) == ("late", "you")
     assert len(wishes(store)) == 3
 
 

@@ -111,6 +111,13 @@ def test_macro_over_is_the_plain_mean_of_the_categories(bench, folder, rows, end
     assert list(report["by"]["kind"]["owl"]) == ["accuracy"]
 
 
+def test_a_macro_mean_over_no_category_at_all_is_unknown(bench, folder, rows):
+    metrics = [{"metric": "accuracy", "macro_over": "kind"}]
+    report = bench.report(folder.rows(rows(3, kind=None)).task(report_by=["kind"], metric_list=metrics))
+    assert math.isnan(report["metrics"]["accuracy"]["value"])
+    assert report["by"]["kind"] == {}
+
+
 def test_a_ratio_is_of_sums_and_not_a_mean_of_ratios(bench, folder, rows, endpoint):
     endpoint.answer = some_right(0, 1, 4)  # says yes to 0, 1, 4; yes is right for 0, 1, 2
     data = [{**row, "answer": "yes" if i < 3 else "no"} for i, row in enumerate(rows(6))]

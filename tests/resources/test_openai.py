@@ -40,7 +40,7 @@ def one(endpoint: Endpoint, *replies: Reply, **options) -> Response:
 
 
 @pytest.fixture
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits of milliseconds where the endpoint names none; what it names is still honoured."""
     import tenacity
 
@@ -85,7 +85,8 @@ def test_requests_a_minute_are_spread_and_kept(endpoint):
         assert sum(start <= t < start + 0.5 for t in times) <= 7
 
 
-def test_an_endpoint_that_is_down_fails_each_request_with_its_address(_no_backoff):
+@pytest.mark.usefixtures("no_backoff")
+def test_an_endpoint_that_is_down_fails_each_request_with_its_address():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
@@ -118,7 +119,8 @@ def test_what_no_request_can_survive_ends_it_at_once_without_the_key(endpoint, m
 
 
 @pytest.mark.parametrize("status", [400, 429, 500])
-def test_the_key_is_in_no_error_and_no_log_line(endpoint, monkeypatch, caplog, status, _no_backoff):
+@pytest.mark.usefixtures("no_backoff")
+def test_the_key_is_in_no_error_and_no_log_line(endpoint, monkeypatch, caplog, status):
     monkeypatch.setenv("MY_KEY", KEY)
     with caplog.at_level(logging.DEBUG):
         response = one(endpoint, Reply(text=f"key {KEY} is bad", status=status), max_retries=1, api_key_env="MY_KEY")
@@ -129,7 +131,8 @@ def test_the_key_is_in_no_error_and_no_log_line(endpoint, monkeypatch, caplog, s
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_retry_after_is_honoured_and_halts_every_request(endpoint, form, _no_backoff):
+@pytest.mark.usefixtures("no_backoff")
+def test_retry_after_is_honoured_and_halts_every_request(endpoint, form):
     """One 429 that asks for a second: nobody asks before it is over, then all succeed."""
     told: list[float] = []
 
@@ -150,7 +153,8 @@ def test_retry_after_is_honoured_and_halts_every_request(endpoint, form, _no_bac
     assert during == []
 
 
-def test_a_storm_of_429_ends_well(endpoint, _no_backoff):
+@pytest.mark.usefixtures("no_backoff")
+def test_a_storm_of_429_ends_well(endpoint):
     endpoint.answer = lambda request, number: Reply(text="slow", status=429) if number < 60 else Reply()
     found = ask(endpoint, questions(40), concurrency=16)
     assert all(r.error is None for r in found.values())
@@ -158,7 +162,8 @@ def test_a_storm_of_429_ends_well(endpoint, _no_backoff):
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 502, 503])
-def test_a_failure_of_the_server_passes(endpoint, status, _no_backoff):
+@pytest.mark.usefixtures("no_backoff")
+def test_a_failure_of_the_server_passes(endpoint, status):
     response = one(endpoint, Reply(text="oops", status=status), Reply(text="yes"))
     assert (response.text, response.error) == ("yes", None)
     assert len(endpoint.seen) == 2
@@ -175,7 +180,8 @@ def test_a_failure_of_the_server_passes(endpoint, status, _no_backoff):
         (Reply(delay=1.0), "timeout"),
     ],
 )
-def test_after_all_retries_the_request_fails_with_what_happened(endpoint, reply, kind, _no_backoff):
+@pytest.mark.usefixtures("no_backoff")
+def test_after_all_retries_the_request_fails_with_what_happened(endpoint, reply, kind):
     response = one(endpoint, reply, max_retries=2, timeout=0.2)
     assert response.error is not None
     assert (response.error.kind, response.finish_reason) == (kind, "error")
@@ -183,7 +189,8 @@ def test_after_all_retries_the_request_fails_with_what_happened(endpoint, reply,
     assert len(endpoint.seen) == 3
 
 
-def test_a_broken_connection_and_a_broken_body_are_asked_again(endpoint, _no_backoff):
+@pytest.mark.usefixtures("no_backoff")
+def test_a_broken_connection_and_a_broken_body_are_asked_again(endpoint):
     response = one(endpoint, Reply(hang_up=True), Reply(body=b'{"choices": [{"mess'), Reply(text="yes"))
     assert (response.text, response.error) == ("yes", None)
 
