@@ -4,17 +4,17 @@ import dagster as dg
 
 from eval_assets import jobs
 from eval_assets.partitions import register_partitions
-from eval_assets.pipeline.cell import UnknownCheckpoint, find_checkpoint
+from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.checkpoint_report import outdated_reports
-from eval_assets.pipeline.draining import Last, Step, decide, step_for
+from eval_assets.pipeline.draining import Last, Step, Verdict, decide, step_for
 from eval_assets.pipeline.ledger import DONE, FAILED, Wish, settle, wishes
 from eval_assets.pipeline.planning import need_of
 from eval_assets.pipeline.registering import source_signature
 from eval_assets.pipeline.watching import look
-from eval_assets.settings import Settings, Watch, load_settings
+from eval_assets.settings import Watch, load_settings
 from resources.store import Store
 from resources.store.resource import EvalStore
-from task_defs import TaskError, load_task
+from task_defs import load_task
 
 TARGET, VERSION, ATTEMPT = "eval/target", "eval/version", "eval/attempt"
 _JOBS = {
@@ -53,22 +53,26 @@ def _watch_sensor(watch: Watch) -> dg.SensorDefinition:
 def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.SensorResult:
     """Each wanted cell's next run: checkpoint, data set, cell; then the checkpoint's report."""
     home, settings = store.open(), load_settings()
-    steps: dict[str, Step] = {}
+    decided: dict[Step, Verdict] = {}
+
+    def decide_on(step: Step) -> Verdict:
+        if step not in decided:  # many cells wait for one data set
+            decided[step] = decide(step, _last(context.instance, step), settings.max_attempts)
+        return decided[step]
+
     settled: set[str] = set()
     for wish in wishes(home)[:_CELLS_A_TICK]:
         step = _next(home, wish, settled, settings.baseline)
         if step is None:
             continue
-        verdict = decide(step, _last(context.instance, step), settings.max_attempts)
-        if verdict.action == "give_up":
+        register_partitions(context.instance, [wish.checkpoint], [wish.task])
+        if (verdict := decide_on(step)).action == "give_up":
             settle(home, wish, FAILED, verdict.reason)
             settled.add(wish.checkpoint)
-        elif verdict.action == "request":
-            register_partitions(context.instance, [wish.checkpoint], [wish.task])
-            steps.setdefault(step.target, step)
     for step in _reports(home, settled | {w.checkpoint for w in wishes(home, DONE)}):
-        steps.setdefault(step.target, step)
-    return dg.SensorResult(run_requests=[r for s in steps.values() for r in _requests(context.instance, s, settings)])
+        decide_on(step)
+    requests = [_request(step, verdict) for step, verdict in decided.items() if verdict.action == "request"]
+    return dg.SensorResult(run_requests=requests)
 
 
 def _next(store: Store, wish: Wish, settled: set[str], baseline: str | None) -> Step | None:
@@ -78,7 +82,7 @@ def _next(store: Store, wish: Wish, settled: set[str], baseline: str | None) -> 
         if not need.complete:
             return step_for(need, source_signature(find_checkpoint(store, wish.checkpoint)))
         settle(store, wish, DONE)
-    except (UnknownCheckpoint, TaskError, OSError) as error:
+    except (LookupError, ValueError, RuntimeError, OSError) as error:  # one bad wish must not stop the others
         settle(store, wish, FAILED, str(error))
     settled.add(wish.checkpoint)
     return None
@@ -94,20 +98,14 @@ def _reports(store: Store, candidates: set[str]) -> list[Step]:
     ]
 
 
-def _requests(instance: dg.DagsterInstance, step: Step, settings: Settings) -> list[dg.RunRequest]:
-    verdict = decide(step, _last(instance, step), settings.max_attempts)
-    if verdict.action != "request":
-        return []
-    tags = {TARGET: step.target, VERSION: step.version, ATTEMPT: str(verdict.attempt)}
-    return [
-        dg.RunRequest(
-            # Run keys deduplicate for ever, failures included: each attempt needs its own.
-            run_key=f"{step.target}:{step.version}:attempt{verdict.attempt}",
-            job_name=_JOBS[step.job].name,
-            partition_key=step.partition,
-            tags=tags,
-        )
-    ]
+def _request(step: Step, verdict: Verdict) -> dg.RunRequest:
+    return dg.RunRequest(
+        # Run keys deduplicate for ever, failures included: each attempt needs its own.
+        run_key=f"{step.target}:{step.version}:attempt{verdict.attempt}",
+        job_name=_JOBS[step.job].name,
+        partition_key=step.partition,
+        tags={TARGET: step.target, VERSION: step.version, ATTEMPT: str(verdict.attempt)},
+    )
 
 
 def _last(instance: dg.DagsterInstance, step: Step) -> Last | None:
