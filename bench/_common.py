@@ -144,9 +144,7 @@ def cell_of(key: str, task: str) -> tuple[Any, Any]:
 
 def child(script: str | Path, *args: Any) -> dict[str, Any]:
     """The JSON that a script prints as its last line when run in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, str(script), *map(str, args)], check=False, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, str(script), *map(str, args)], check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{Path(script).name} {args} failed:\n{done.stderr[-4000:]}")
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
@@ -161,13 +159,17 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     print(f"\n{title}")
     for line in lines:
-        first, *others = (cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        first, *others = (
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
         print("  " + "  ".join([first, *others]))
 
 
 def _said(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) and abs(value) < 10 else (
-        f"{value:.1f}" if isinstance(value, float) else str(value)
+    return (
+        f"{value:.3f}"
+        if isinstance(value, float) and abs(value) < 10
+        else (f"{value:.1f}" if isinstance(value, float) else str(value))
     )
 
 

@@ -24,13 +24,13 @@ _SELECT = "model_outputs,judge_scores,statistical_report,comparison"
 
 def record(folder: Path, name: str) -> None:
     """A recorded checkpoint, known to the store and to Dagster."""
+    import dagster as dg
+
     from eval_assets.partitions import register_partitions
     from eval_assets.pipeline.importing import import_answers
     from eval_assets.pipeline.registering import identify_checkpoint
     from resources.store import Store
     from task_defs import load_task
-
-    import dagster as dg
 
     file = folder / f"{name}.jsonl"
     file.write_text("".join(json.dumps({"id": str(i), "text": f"{name} {i}"}) + "\n" for i in range(ITEMS)))
@@ -82,8 +82,8 @@ def main() -> None:
         spawning = folder / "spawning.py"
         spawning.write_text(
             "import dagster as dg\nimport eval_assets.definitions as location\nours = [location.defs]\n"
-            "defs = dg.Definitions(assets=ours[0].assets, asset_checks=ours[0].asset_checks, resources=ours[0].resources,\n"
-            "    executor=dg.multiprocess_executor)\n"
+            "defs = dg.Definitions(assets=ours[0].assets, asset_checks=ours[0].asset_checks,\n"
+            "    resources=ours[0].resources, executor=dg.multiprocess_executor)\n"
         )
         names = [f"model{i}" for i in range(2 * RUNS + 3)]
         for name in names:

@@ -2,15 +2,16 @@
 
     python bench/memory.py [--small 1000] [--large 100000] [--model openai|recorded]
 
-Each stage runs in a process of its own and says its peak resident memory (VmHWM). `openai` asks a
-stub that answers at once; `recorded` reads stored answers instead. Bound: with a hundred times the
-items, no stage's peak is more than 1.1 times as high.
+Each stage runs in a process of its own, with Dagster and our definitions imported as in a real run,
+and says its peak resident memory (VmHWM). `openai` asks a stub that answers at once; `recorded` reads
+stored answers instead. "the cell" is outputs, scores and report in one process. Bound: with a hundred
+times the items, no stage's peak is more than 1.1 times as high. The comparison with another cell is
+measured too; it holds two cells' scores at once and is not bounded.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import re
 import time
@@ -20,7 +21,11 @@ from typing import Any
 
 from _common import cell_of, checkpoint, child, print_table, stub_server, verdict, workspace, write_task
 
-STAGES = ("benchmark_dataset", "checkpoint", "model_outputs", "judge_scores", "statistical_report", "whole cell")
+CELL = "the cell in one process"
+STAGES = (
+    "benchmark_dataset", "checkpoint", "model_outputs", "judge_scores", "statistical_report", CELL, "comparison",
+)  # fmt: skip
+UNBOUNDED = {"comparison"}
 QUESTION = "A train leaves at {0} and arrives {1} minutes later. How many minutes does it travel? Say the number {1}"
 
 
@@ -47,6 +52,7 @@ def stage(name: str, key: str, task: str) -> dict[str, Any]:
 
 
 def _run(name: str, key: str, task: str) -> int:
+    import eval_assets.definitions  # noqa: F401
     from eval_assets.pipeline.comparisons import compare_with_others
     from eval_assets.pipeline.infer import infer
     from eval_assets.pipeline.ingest import ingest
@@ -60,18 +66,17 @@ def _run(name: str, key: str, task: str) -> int:
         return ingest(load_task(task), Store()).items
     if name == "checkpoint":
         return identify_checkpoint(Store(), key).bytes or 0
-    steps = {"model_outputs": [infer], "judge_scores": [judge_cell], "statistical_report": [report_cell]}
     cell, store = cell_of(key, task)
+    if name == "comparison":
+        return len(compare_with_others(cell, store, "first", run_id="bench").entries)
+    steps = {"model_outputs": [infer], "judge_scores": [judge_cell], "statistical_report": [report_cell]}
     for step in steps.get(name, [infer, judge_cell, report_cell]):
         step(cell, store, run_id="bench", log=lambda line: None)  # type: ignore[operator]
-    if name == "whole cell":
-        compare_with_others(cell, store, "first", run_id="bench")
-    gc.collect()
     return int(cell.outputs(store).count())
 
 
 def measure(count: int, model: str, url: str, folder: Path) -> dict[str, dict[str, Any]]:
-    """Stage -> its numbers. The whole cell is a second model on the same items, compared with the first."""
+    """Stage -> its numbers. The cell in one process is of a second model, and compared with the first."""
     task = f"bench_{count}"
     write_task(folder, task, rows(count))
     found = {"benchmark_dataset": child(__file__, "--stage", "benchmark_dataset", "-", task)}
@@ -81,8 +86,8 @@ def measure(count: int, model: str, url: str, folder: Path) -> dict[str, dict[st
         else:
             checkpoint(key, "openai", key, base_url=url)
     for name in STAGES[1:]:
-        found[name] = child(__file__, "--stage", name, "second" if name == "whole cell" else "first", task)
-        if name in ("model_outputs", "whole cell"):
+        found[name] = child(__file__, "--stage", name, "second" if name in (CELL, "comparison") else "first", task)
+        if name in ("model_outputs", CELL):
             assert found[name]["count"] == count, found[name]
         if name == "checkpoint" and model == "recorded":
             child(__file__, "--stage", name, "second", task)
@@ -125,7 +130,8 @@ def main() -> None:
             for n in STAGES
         ],
     )
-    verdict({f"{name}: at most 1.1 times the peak: {ratio:.3f}": ratio <= 1.1 for name, ratio in ratios.items()})
+    bounded = {name: ratio for name, ratio in ratios.items() if name not in UNBOUNDED}
+    verdict({f"{name}: at most 1.1 times the peak: {ratio:.3f}": ratio <= 1.1 for name, ratio in bounded.items()})
 
 
 if __name__ == "__main__":

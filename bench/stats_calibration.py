@@ -106,9 +106,7 @@ def rates(trial: Callable[[], tuple[bool, ...]], repeats: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -125,9 +123,7 @@ def main() -> None:
             *rates(lambda c=cluster, r=icc: bootstrap_covers(rng, c, r), options.repeats // 10),
         ]
         print(f"{name:<20}", *(f"{cell:>10}" for cell in cells), flush=True)
-    print(
-        f"{options.repeats} repeats (bootstrap {options.repeats // 10}), {time.perf_counter() - start:.0f} s"
-    )
+    print(f"{options.repeats} repeats (bootstrap {options.repeats // 10}), {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _common import SHARED, cell_of, checkpoint, child, ingested, print_table, stub_server, verdict, workspace, write_task
+from _common import (
+    SHARED,
+    cell_of,
+    checkpoint,
+    child,
+    ingested,
+    print_table,
+    stub_server,
+    verdict,
+    workspace,
+    write_task,
+)
 
 PICTURES, QUESTIONS, IN_FLIGHT, DELAY = 250, 4, 32, 0.05
 BYTES = 72_000
@@ -138,7 +149,7 @@ def main() -> None:
         write_task(folder, TASK, rows, pictures=True)
         ingested(TASK)
         for pair in range(options.pairs):
-            for side in sides:
+            for side, runs in sides.items():
                 name = f"stub{pair}"  # another model each time: nothing is stored of it
                 if side == "ours":
                     checkpoint(name, "openai", name, base_url=stub.url, concurrency=IN_FLIGHT)
@@ -146,7 +157,7 @@ def main() -> None:
                 found = child(__file__, "--side", side, stub.url, name, data)
                 seen = stub.counts()
                 assert seen["requests"] == len(rows), seen
-                sides[side].append((len(rows) / found["seconds"], seen["bytes"]))
+                runs.append((len(rows) / found["seconds"], seen["bytes"]))
     rates = {side: statistics.median(rate for rate, _ in runs) for side, runs in sides.items()}
     sent = {side: max(count for _, count in runs) for side, runs in sides.items()}
     print_table(
@@ -159,10 +170,12 @@ def main() -> None:
         ],
     )
     ratio = rates["ours"] / rates["bare"]
-    verdict({
-        f"ours at least 0.9 of the bare loop's rate: {ratio:.2f}": ratio >= 0.9,
-        f"no more bytes than the bare loop: {sent['ours'] / sent['bare']:.4f}": sent["ours"] <= sent["bare"],
-    })
+    verdict(
+        {
+            f"ours at least 0.9 of the bare loop's rate: {ratio:.2f}": ratio >= 0.9,
+            f"no more bytes than the bare loop: {sent['ours'] / sent['bare']:.4f}": sent["ours"] <= sent["bare"],
+        }
+    )
 
 
 if __name__ == "__main__":

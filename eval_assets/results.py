@@ -35,7 +35,7 @@ def outputs(checkpoint: str, task: str, store: Store | None = None) -> pa.Table:
     connection.register("answers", table.scanner().to_reader())
     return connection.sql(
         "SELECT answers.* FROM judged JOIN answers USING (item_id, sample, request_key) "
-        "QUALIFY row_number() OVER (PARTITION BY item_id, sample ORDER BY answers.\"at\") = 1 ORDER BY position, sample"
+        'QUALIFY row_number() OVER (PARTITION BY item_id, sample ORDER BY answers."at") = 1 ORDER BY position, sample'
     ).to_arrow_table()
 
 
@@ -97,4 +97,3 @@ def _chosen(row: dict[str, Any], wrong: bool, unscored: bool) -> bool:
     if unscored:
         return row["score"] is None
     return not wrong or (row["score"] is not None and row["score"] < 1)
-

@@ -159,7 +159,7 @@ def stated_answer(text: str) -> str | None:
     return None if found is None else _SENTENCE_END.split(found, 1)[0].strip().rstrip("*_.").strip()
 
 
-def _apply(text: str, step: Step, choices: Sequence[str] | None) -> str | None:  # noqa: PLR0911
+def _apply(text: str, step: Step, choices: Sequence[str] | None) -> str | None:
     match step.method:
         case "whole":
             return text

@@ -65,9 +65,7 @@ def bootstrap_estimate(
         note = f"{lost} of {resamples} resamples had no defined value and were left out" if lost else ""
         df = n_clusters - 1.0
         widen = math.sqrt(n_clusters / df)
-        method += (
-            f" ({resamples} resamples of {n_clusters} {'clusters' if clusters is not None else 'items'})"
-        )
+        method += f" ({resamples} resamples of {n_clusters} {'clusters' if clusters is not None else 'items'})"
         method += "; percentile interval widened to t"
         if len(defined) > resamples / 2:
             se = float(defined.std(ddof=1)) * widen

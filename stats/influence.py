@@ -69,6 +69,9 @@ def linearise(numerator: Vector, denominator: Vector | None = None, strata: Stra
     (Cochran, Sampling Techniques, 3rd ed., section 6.3).
     """
     n = len(numerator)
+    if n == 0:
+        nothing = np.zeros(0)
+        return Linear(np.nan, nothing, nothing, nothing, strata or one_stratum(0), "no scored item")
     denominator = np.ones(n) if denominator is None else denominator
     strata = one_stratum(n) if strata is None else strata
     if (denominator < 0).any():
@@ -76,7 +79,7 @@ def linearise(numerator: Vector, denominator: Vector | None = None, strata: Stra
     bottom = strata.sums(denominator)
     if (bottom == 0).any():
         empty = [str(name) for name, total in zip(strata.names, bottom, strict=True) if total == 0]
-        problem = "no scored item" if n == 0 else f"nothing to divide by in {', '.join(empty)}"
+        problem = f"nothing to divide by in {', '.join(empty)}"
         return Linear(np.nan, np.zeros(n), np.zeros(n), np.zeros(n), strata, problem)
     ratio = strata.sums(numerator) / bottom
     scale = (strata.weights / bottom)[strata.codes]
@@ -150,9 +153,7 @@ def _cluster_shares(linear: Linear, cluster: Codes, n_clusters: int) -> tuple[An
 
     share = coo_array((linear.share, (cluster, strata.codes)), shape=(n_clusters, len(strata))).tocsr()
     independent = 1 - strata.sums(linear.share**2)  # unbiased for independent items, as n - 1 is for a mean
-    part = np.divide(
-        strata.sums(linear.influence**2), independent, where=independent > 0, out=np.zeros(len(strata))
-    )
+    part = np.divide(strata.sums(linear.influence**2), independent, where=independent > 0, out=np.zeros(len(strata)))
     return share, part if part.any() else np.ones(len(strata))
 
 

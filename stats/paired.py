@@ -184,9 +184,7 @@ def _without_variation(
 
 def _why_no_width(value: float, n_clusters: int, level: float) -> str:
     if value:
-        return (
-            "every cluster differs by the same amount: the interval has no width, p is the sign-flip test's"
-        )
+        return "every cluster differs by the same amount: the interval has no width, p is the sign-flip test's"
     unseen = 1 - (1 - level) ** (1 / n_clusters)
     return (
         "no cluster of items differs: the interval has no width because no variation was seen; "

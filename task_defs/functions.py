@@ -47,9 +47,7 @@ def _defined(file: Path) -> set[str]:
     try:
         tree = ast.parse(read_source(file), filename=str(file))
     except SyntaxError as error:
-        raise TaskError(
-            Problem(f"not Python: {error.msg}", file=str(file), line=error.lineno or 0)
-        ) from error
+        raise TaskError(Problem(f"not Python: {error.msg}", file=str(file), line=error.lineno or 0)) from error
     return set(_names(tree))
 
 
@@ -106,9 +104,7 @@ def _module(file: Path) -> ModuleType:
         del sys.modules[name]
         if not isinstance(error, Exception):
             raise
-        raise TaskError(
-            Problem(f"cannot be loaded: {type(error).__name__}: {error}", file=str(file))
-        ) from error
+        raise TaskError(Problem(f"cannot be loaded: {type(error).__name__}: {error}", file=str(file))) from error
     return module
 
 

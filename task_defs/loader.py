@@ -65,9 +65,7 @@ def _index(search_path: Sequence[str | Path] | None) -> dict[str, tuple[Path, Pa
             if first is None:
                 found[name] = (path, root)
             elif first[0].resolve() != path.resolve():
-                twice.append(
-                    Problem(f"task '{name}' is also in {first[0]}: rename one of them", file=str(path))
-                )
+                twice.append(Problem(f"task '{name}' is also in {first[0]}: rename one of them", file=str(path)))
     if twice:
         raise TaskError(twice)
     return found
@@ -129,9 +127,7 @@ def _with_functions(raw: RawTask) -> tuple[dict[str, Any], list[Problem]]:
         folders = _function_folders(raw, field)
         try:
             fields[field] = (
-                find_function(value, folders)
-                if maybe and isinstance(value, str)
-                else _looked_up(value, folders)
+                find_function(value, folders) if maybe and isinstance(value, str) else _looked_up(value, folders)
             )
         except TaskError as error:
             mark, inner = raw.marks[(field,)], error.problems[0]

@@ -196,9 +196,7 @@ class TaskDef(BaseModel):
         seen: set[str] = set()
         for number, metric in enumerate(self.metric_list):
             if metric.macro_over and metric.macro_over not in self.report_by:
-                raise fault(
-                    f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by"
-                )
+                raise fault(f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by")
             if metric.name in seen:
                 raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")
             seen.add(metric.name)

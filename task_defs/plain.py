@@ -13,7 +13,7 @@ from uuid import UUID
 BYTES = (bytes, bytearray, memoryview)
 
 
-def plain(value: Any, keep_bytes: bool = False) -> Any:  # noqa: PLR0911  # one return a type
+def plain(value: Any, keep_bytes: bool = False) -> Any:  # one return a type
     """The value as JSON-able data; raises TypeError, which names the place, where it cannot be.
 
     NaN is null; an infinity is "inf" or "-inf"; a Decimal is its exact text; dates and times are

@@ -60,9 +60,7 @@ class TaskFunctions:
         self._text = self._compile_text(task.doc_to_text)
         self._target = self._compile_target(task.doc_to_target)
         self._choices = self._compile_choices(task.doc_to_choice)
-        self._visuals = (
-            load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
-        )
+        self._visuals = load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
         self._cluster = None if task.cluster_key is None else _reader(task.cluster_key)
         self._categories = {name: _field(name) for name in task.report_by}
 
@@ -210,10 +208,7 @@ def messages(
 
 def judge_spec(task: TaskDef) -> dict[str, Any]:
     """The task's judge as `judges.get_judge` takes it: functions of the task's folder are loaded."""
-    return {
-        key: load_function(value) if isinstance(value, FunctionRef) else value
-        for key, value in task.judge.items()
-    }
+    return {key: load_function(value) if isinstance(value, FunctionRef) else value for key, value in task.judge.items()}
 
 
 def template_problems(task: TaskDef) -> list[Problem]:
@@ -227,11 +222,7 @@ def template_problems(task: TaskDef) -> list[Problem]:
             file, line = (mark.file, mark.line) if mark else ("", 0)
             try:
                 compile_text(source)
-                if (
-                    field == "doc_to_choice"
-                    and not isinstance(value, tuple)
-                    and not single_expression(source)
-                ):
+                if field == "doc_to_choice" and not isinstance(value, tuple) and not single_expression(source):
                     problems.append(
                         Problem(
                             f"expected one {{{{ expression }}}} that gives a list, found {source!r}",

@@ -76,10 +76,7 @@ def judge_problems(judge: Any, raw: RawTask) -> list[Problem]:
 
     try:
         # A judge that is given a function of the task is made when the task's code is run.
-        if (
-            not any(isinstance(value, FunctionRef) for value in spec.values())
-            or spec["name"] not in judge_names()
-        ):
+        if not any(isinstance(value, FunctionRef) for value in spec.values()) or spec["name"] not in judge_names():
             get_judge(spec)
     except ValueError as error:
         mark = _nearest_mark(("judge", "name"), raw)

@@ -113,9 +113,7 @@ def _read_one(path: Path) -> tuple[dict[str, Any], dict[Location, Mark]]:
     return fields, marks
 
 
-def _walk(
-    node: yaml.Node, at: Location, file: str, marks: dict[Location, Mark], problems: list[Problem]
-) -> None:
+def _walk(node: yaml.Node, at: Location, file: str, marks: dict[Location, Mark], problems: list[Problem]) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:

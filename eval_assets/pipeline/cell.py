@@ -131,9 +131,7 @@ def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Vari
 
 def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:
     """What was recorded when this stage of the cell was last finished."""
-    return cells(store).get(
-        checkpoint=cell.checkpoint.key, task=cell.task.task, variant=cell.variant.id, stage=stage
-    )
+    return cells(store).get(checkpoint=cell.checkpoint.key, task=cell.task.task, variant=cell.variant.id, stage=stage)
 
 
 def finish(

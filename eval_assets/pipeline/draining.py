@@ -65,4 +65,3 @@ def decide(step: Step, last: Last | None, max_attempts: int) -> Verdict:
         how = "failed" if last.state == "failure" else "ended without completing it"
         return Verdict("give_up", last.attempt, f"{step.target} {how} {last.attempt} times, last in run {last.run_id}")
     return Verdict("request", last.attempt + 1)
-

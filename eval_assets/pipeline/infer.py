@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from array import array
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish
 from eval_assets.pipeline.ingest import items_of, media_of
+from eval_assets.pipeline.media_pool import MediaPool
 from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, question
 from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
-from resources.models import LMM, Instance, Media, ModelUnusable, Response
+from resources.models import LMM, Instance, ModelUnusable, Response
 from resources.models.base import PERMANENT
 from resources.store import Store
-from resources.store.media import MediaTable
-from resources.store.outputs import Asked, OutputsTable, row_of
-
-if TYPE_CHECKING:
-    import numpy as np
+from resources.store.outputs import Asked, row_of
 
 CHUNK = 64  # questions read ahead at a time
 CHUNK_BYTES = 64 * 2**20  # or fewer, when their media are large
@@ -81,7 +76,7 @@ class _Inference:
     def __init__(self, cell: Cell, store: Store, run_id: str, log: Callable[[str], None]) -> None:
         self.cell, self.store, self.run_id, self.log = cell, store, run_id, log
         self.table = cell.outputs(store)
-        self.stored, self.answered = _hashes(self.table)
+        self.stored, self.answered = stored_hashes(self.table)
         self.requested: set[int] = set()  # by this run
         self.wanted = array("q")
         self.shared: list[Asked] = []  # questions whose request another question makes or made
@@ -109,7 +104,7 @@ class _Inference:
             raise InferenceIncomplete(
                 f"the data set of {self.cell.task.task} changed meanwhile: run again, answers are kept"
             )
-        self.done.version = digest([self.cell.key, _responses_digest(self.table, self.wanted)])
+        self.done.version = digest([self.cell.key, responses_digest(self.table, self.wanted)])
         self.log(self.progress.line())
         return self.done
 
@@ -190,9 +185,9 @@ class _Inference:
             key = request_key(self.cell.settings, asked_question.inputs, sample, item.id if self.cell.by_item else None)
             row = hash((item.id, sample, 0, key))
             self.wanted.append(row)
-            if _place(self.stored, row) is not None:
+            if place(self.stored, row) is not None:
                 self.progress.already()
-            elif hash(key) in self.requested or _place(self.answered, hash(key)) is not None:
+            elif hash(key) in self.requested or place(self.answered, hash(key)) is not None:
                 self.shared.append(Asked(item.id, sample, key))
             else:
                 self.requested.add(hash(key))
@@ -231,76 +226,7 @@ class _Inference:
             self.progress.already(len(copies))
 
 
-class MediaPool:
-    """Media of neighbouring questions: each read once and encoded once."""
-
-    def __init__(self, table: MediaTable) -> None:
-        self._table = table
-        self._held: OrderedDict[str, Media] = OrderedDict()
-
-    def within(self, lacking: list[tuple[Question, Asked]], limit: int) -> Iterator[list[tuple[Question, Asked]]]:
-        """The questions in batches whose media together stay below `limit` bytes, media loaded."""
-        batch: list[tuple[Question, Asked]] = []
-        held: dict[str, int] = {}
-        for entry in lacking:
-            sizes = {m.sha: self._table.size(m.sha) for m in entry[0].item.media if m.sha}
-            if batch and sum({**held, **sizes}.values()) > limit:
-                self._load(batch)
-                yield batch
-                batch, held = [], {}
-            held.update(sizes)
-            batch.append(entry)
-        if batch:
-            self._load(batch)
-            yield batch
-
-    def _load(self, batch: list[tuple[Question, Asked]]) -> None:
-        mimes = {m.sha: m.mime for asked_question, _ in batch for m in asked_question.item.media if m.sha}
-        self._held = OrderedDict((sha, self._held[sha]) for sha in mimes if sha in self._held)
-        found = self._table.read([sha for sha in mimes if sha not in self._held])
-        self._held.update({sha: Media(data, mimes[sha], sha) for sha, data in found.items()})
-
-    def of(self, asked_question: Question) -> tuple[Media, ...]:
-        return tuple(self._held[m.sha] for m in asked_question.item.media if m.sha)
-
-
 async def _chain(first: Instance, rest: AsyncIterator[Instance]) -> AsyncIterator[Instance]:
     yield first
     async for instance in rest:
         yield instance
-
-
-def _hashes(table: OutputsTable) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted hashes of the stored rows, and of their requests."""
-    import numpy as np
-
-    rows, requests = array("q"), array("q")
-    for item_id, sample, step, key in table.keys():
-        rows.append(hash((item_id, sample, step, key)))
-        requests.append(hash(key))
-    return np.sort(np.asarray(rows)), np.sort(np.asarray(requests))
-
-
-def _place(hashes: np.ndarray, wanted: int) -> int | None:
-    """Where a hash stands among sorted ones; None where it does not."""
-    at = int(hashes.searchsorted(wanted))
-    return at if at < len(hashes) and hashes[at] == wanted else None
-
-
-def _responses_digest(table: OutputsTable, wanted: array[int]) -> str:
-    """Of the cell's responses, whatever order they came in: a sum of hashes."""
-    import numpy as np
-
-    identities = np.unique(np.asarray(wanted))
-    counted = np.zeros(len(identities), bool)
-    total = 0
-    for row in table.answers():
-        identity = hash((row["item_id"], row["sample"], row["step"], row["request_key"]))
-        at = _place(identities, identity)
-        if at is None or counted[at]:
-            continue
-        counted[at] = True
-        parts = [row["item_id"], str(row["sample"]), row["request_key"], row["text"] or "", row["finish_reason"]]
-        parts += [str(row["loglikelihoods"]), row["error_kind"] or ""]
-        total += int.from_bytes(hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).digest()[:16], "big")
-    return f"{total % 2**128:032x}"

@@ -173,9 +173,7 @@ def _from_start(lines: IO[str]) -> Iterator[str]:
     return iter(lines)
 
 
-def _batches(
-    entries: Iterator[dict[str, Any]], clusters: SharedMedia, schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
+def _batches(entries: Iterator[dict[str, Any]], clusters: SharedMedia, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     while chunk := list(islice(entries, _ROWS)):
         docs = [entry["doc"] for entry in chunk]
         for entry in chunk:
@@ -216,4 +214,3 @@ def _record(task: TaskDef, store: Store, done: Ingested) -> None:
             }
         ]
     )
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eval_assets.pipeline.scoring import scores_of
 from judges import Metric
@@ -25,6 +25,7 @@ class NotScored(LookupError):
 class ItemScores:
     """One entry an item, in the data set's order.
 
+    hashes:   (n,) of question and label, 64 bits.
     values:   component -> (n,) mean over the item's scored samples, NaN where none is scored
               ("score" is the primary score).
     clusters: (n,) codes, or None where the task has no clusters.
@@ -85,28 +86,31 @@ def load_item_scores(
 ) -> ItemScores:
     """The cell's stored verdicts, averaged over the samples of each item. Raises NotScored."""
     import numpy as np
-    import pyarrow as pa
 
     dataset = stored_scores(store, checkpoint, task, variant)
     names = dataset.schema.names
     components = {"score": "score"} | {n.removeprefix("value_"): n for n in names if n.startswith("value_")}
     categories = [n for n in names if n.startswith("by_") and _wanted(n, fields)]
-    columns = ["position", "item_id", "item_hash", "cluster", *categories, *components.values()]
-    rows = pa.Table.from_batches(scan(dataset, columns), dataset.scanner(columns=columns).projected_schema)
     # Verdicts are stored in the data set's order, the samples of an item one after another.
-    starts = np.flatnonzero(np.diff(rows["position"].to_numpy(), prepend=-1))
-    scored = rows["score"].is_valid().to_numpy()
-    items = rows.take(starts)
-    hashes = _hashes(items["item_hash"])
+    starts = np.flatnonzero(np.diff(_column(dataset, "position").to_numpy(), prepend=-1))
+    score = _column(dataset, "score")
+    scored = score.is_valid().to_numpy()
     return ItemScores(
-        ids=np.array(items["item_id"].to_pylist(), dtype=object),
-        hashes=hashes,
-        clusters=_clusters(items["cluster"]),
-        values={k: _means(rows[c], scored, starts) for k, c in components.items()},
-        by={c.removeprefix("by_"): _text(items[c]) for c in categories},
-        samples=np.diff(starts, append=len(rows)),
+        ids=np.array(_column(dataset, "item_id").take(starts).to_pylist(), dtype=object),
+        hashes=_hashes(dataset)[starts],
+        clusters=_clusters(_column(dataset, "cluster").take(starts)),
+        values={k: _means(_column(dataset, c), scored, starts) for k, c in components.items()},
+        by={c.removeprefix("by_"): _text(_column(dataset, c).take(starts)) for c in categories},
+        samples=np.diff(starts, append=len(score)),
         scored=np.add.reduceat(scored, starts, dtype=np.int64),
     )
+
+
+def _column(dataset: lance.LanceDataset, name: str) -> pa.ChunkedArray:
+    """One column of the verdicts: text of many items is held for one column at a time."""
+    import pyarrow as pa
+
+    return pa.chunked_array((batch[name] for batch in scan(dataset, [name])), dataset.schema.field(name).type)
 
 
 def _wanted(column: str, fields: Sequence[str] | None) -> bool:
@@ -135,11 +139,12 @@ def _clusters(labels: pa.ChunkedArray) -> np.ndarray | None:
     return np.where(alone, len(codes) + np.arange(len(codes)), codes).astype(np.int64)
 
 
-def _hashes(column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) the first 64 bits of hexadecimal hashes: 8 bytes an item, and told apart as surely."""
+def _hashes(dataset: lance.LanceDataset) -> np.ndarray:
+    """The first 64 bits of each row's hash of question and label: 8 bytes, and told apart as surely."""
     import numpy as np
 
-    return np.fromiter((int(text[:16], 16) for text in column.to_pylist()), np.uint64, len(column))
+    texts = (text for batch in scan(dataset, ["item_hash"]) for text in batch["item_hash"].to_pylist())
+    return np.fromiter((int(text[:16], 16) for text in texts), np.uint64, dataset.count_rows())
 
 
 def _text(column: pa.ChunkedArray) -> np.ndarray:

@@ -83,7 +83,7 @@ def difference(
         a, b = a.take(rows), b.take(rows)
     top_a, bottom_a = a.parts(metric.metric)
     top_b, bottom_b = b.parts(metric.metric)
-    if not metric.macro_over and bottom_a is None:
+    if bottom_a is None and not metric.macro_over:
         return paired_difference(top_a, top_b, a.clusters, level=level, margin=margin)
     strata = a.by[metric.macro_over] if metric.macro_over else None
     ones = np.ones(len(top_a))

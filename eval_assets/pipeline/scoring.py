@@ -103,12 +103,8 @@ async def _judge_chunk(
     answers = _answers(cell, stored, batch)
     asked = [(q, sample, answers.get((q.item.id, sample))) for q in batch for sample in range(cell.repeats)]
     with_answer = [(q, row) for q, _, row in asked if row is not None]
-    judged = iter(
-        await judge.judge_many([q.item for q, _ in with_answer], [_response(row) for _, row in with_answer])
-    )
-    verdicts = [
-        _without_answer(q) if row is None else next(judged) for q, _, row in asked
-    ]
+    judged = iter(await judge.judge_many([q.item for q, _ in with_answer], [_response(row) for _, row in with_answer]))
+    verdicts = [_without_answer(q) if row is None else next(judged) for q, _, row in asked]
     places = {q.item.id: position + i for i, q in enumerate(batch)}
     return [
         _score_row(cell.task, q, sample, places[q.item.id], row, verdict, judge.components)
@@ -165,5 +161,3 @@ def _score_row(
         **{f"value_{name}": verdict.values.get(name) for name in components},
         **{f"by_{name}": categories.get(name) for name in task.report_by},
     }
-
-

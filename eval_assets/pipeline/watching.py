@@ -90,11 +90,7 @@ def _unsettled(folder: Path, seconds: float, now: float) -> str | None:
 
 
 def _wish(store: Store, seen: Seen, watch: Watch) -> None:
-    new = [
-        Wish(p.key, task, f"watch {watch.path}", watch.priority)
-        for p in seen.wanted
-        for task in seen.tasks
-    ]
+    new = [Wish(p.key, task, f"watch {watch.path}", watch.priority) for p in seen.wanted for task in seen.tasks]
     gone = set(seen.gone)
     lost = [
         replace(w, state=FAILED, reason="the checkpoint's folder is gone")

@@ -81,10 +81,7 @@ def batches(tokenizer: Any, size: int, seed: int) -> Iterator[Batch]:
                 for (a, b), (x, y) in zip(pairs, low, strict=True)
             ]
         )
-        rows = [
-            turns[str(kind), int(labels[a]), int(labels[b])]
-            for kind, (a, b) in zip(kinds, pairs, strict=True)
-        ]
+        rows = [turns[str(kind), int(labels[a]), int(labels[b])] for kind, (a, b) in zip(kinds, pairs, strict=True)]
         yield _collate(rows, grey, tokenizer.pad_token_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -121,11 +121,11 @@ class LMM(ABC):
     """
 
     @abstractmethod
-    def generate_until(self, requests: Requests) -> AsyncIterator[Response]:
+    def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:
         """Text for every instance."""
 
     @abstractmethod
-    def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
+    def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
         """`Response.loglikelihoods`: the summed token log-probability of each continuation.
 
         Natural logarithms, so never above 0; a less likely continuation has the lower value.

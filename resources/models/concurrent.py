@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from resources.models.base import Instance, Requests, Response, aiter_requests
 
 
 async def in_flight(
     requests: Requests, ask: Callable[[Instance], Awaitable[Response]], limit: int
-) -> AsyncIterator[Response]:
+) -> AsyncGenerator[Response, None]:
     """At most `limit` calls of `ask` at any time; responses in the order they arrive.
 
     No request is read before a place is free. An exception of `ask` or of the requests ends the

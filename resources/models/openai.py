@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from resources.models.base import LMM, Instance, ModelUnusable, Requests, Response
@@ -88,10 +88,10 @@ class OpenAIModel(LMM):
     async def __aexit__(self, *exc: object) -> None:
         await self._client.close()
 
-    def generate_until(self, requests: Requests) -> AsyncIterator[Response]:
+    def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:
         return in_flight(requests, self._answer, self._concurrency)
 
-    async def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
+    async def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
         raise ModelUnusable(
             "chat completions give no log-likelihood of a prompt: evaluate this task with "
             "--model transformers, or with output_type: generate_until"
@@ -148,7 +148,7 @@ class OpenAIModel(LMM):
         return response
 
     async def _admitted(self, request: Instance) -> None:
-        while (pause := self._resume_at - time.monotonic()) > 0:
+        while (pause := self._resume_at - time.monotonic()) > 0:  # noqa: ASYNC110  # it may be put off meanwhile
             await asyncio.sleep(pause)
         if self._requests:
             await self._requests.acquire()

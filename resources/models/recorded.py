@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -12,9 +12,7 @@ from resources.models.base import LMM, Instance, ModelUnusable, Requests, Respon
 from resources.store.lookup import Lookup
 from resources.store.tables import open_table, quoted, replace, storable
 
-SCHEMA = pa.schema(
-    [("task", pa.string()), ("item_id", pa.string()), ("sample", pa.int32()), ("text", pa.string())]
-)
+SCHEMA = pa.schema([("task", pa.string()), ("item_id", pa.string()), ("sample", pa.int32()), ("text", pa.string())])
 _CHUNK = 1024
 
 
@@ -28,7 +26,7 @@ class RecordedModel(LMM):
     def engine(self) -> Mapping[str, Any]:
         return {"name": "recorded"}
 
-    async def generate_until(self, requests: Requests) -> AsyncIterator[Response]:
+    async def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:
         table = open_table(self._uri)
         if table is None:
             raise ModelUnusable(f"no recorded answers at {self._uri}: run `evals import-answers` again")
@@ -42,7 +40,7 @@ class RecordedModel(LMM):
         for response in self._answers(stored, chunk):
             yield response
 
-    async def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
+    async def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
         raise ModelUnusable("recorded answers have no log-likelihoods: use a task with output_type generate_until")
         yield
 

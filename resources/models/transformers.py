@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
@@ -92,13 +92,13 @@ class TransformersModel(LMM):
             # Not waited for: a model that is still loading cannot be interrupted.
             thread.shutdown(wait=False, cancel_futures=True)
 
-    def generate_until(self, requests: Requests) -> AsyncIterator[Response]:
+    def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:
         return self._answer(requests, self._generate)
 
-    def loglikelihood(self, requests: Requests) -> AsyncIterator[Response]:
+    def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
         return self._answer(requests, self._score)
 
-    async def _answer(self, requests: Requests, work: Work) -> AsyncIterator[Response]:
+    async def _answer(self, requests: Requests, work: Work) -> AsyncGenerator[Response, None]:
         async with aclosing(batched(requests, self.batch_size, _alike)) as batches:
             async for batch in batches:
                 for response in await self._batch(batch, work):
@@ -136,9 +136,7 @@ class TransformersModel(LMM):
             decoding = Decoding.of(batch[0].gen_kwargs)
         except (ValueError, TypeError) as error:
             return [_failed(request, Refused("bad_request", str(error))) for request in batch]
-        prompts = [
-            _or_refused(runner.prompts.prompt, request.turns(), request.media_list) for request in batch
-        ]
+        prompts = [_or_refused(runner.prompts.prompt, request.turns(), request.media_list) for request in batch]
         rows = [(n, prompt) for n, prompt in enumerate(prompts) if isinstance(prompt, Prompt)]
 
         def generate(some: Sequence[tuple[int, Prompt]]) -> list[Answer | Refused]:
@@ -171,9 +169,7 @@ class TransformersModel(LMM):
                         result if isinstance(result, Refused) else (result.logprobs[n], result.prompt_tokens)
                     )
         return [
-            _failed(request, found)
-            if isinstance(found, Refused)
-            else _scored(request, [scores[id(c)] for c in found])
+            _failed(request, found) if isinstance(found, Refused) else _scored(request, [scores[id(c)] for c in found])
             for request, found in zip(batch, choices, strict=True)
         ]
 

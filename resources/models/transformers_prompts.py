@@ -78,9 +78,7 @@ class Prompts:
 
         Raises Refused for media that this backend or this model cannot take.
         """
-        pictures = tuple(
-            self._media(media[int(i)]) for turn in turns for kind, i in turn.parts if kind == "media"
-        )
+        pictures = tuple(self._media(media[int(i)]) for turn in turns for kind, i in turn.parts if kind == "media")
         text = self._render(turns)
         token = getattr(self.processor, "image_token", None)
         if token and text.count(token) != len(pictures):
@@ -132,9 +130,7 @@ class Prompts:
 
     def _media(self, media: Media) -> Any:
         if media.kind != "image":
-            raise Refused(
-                "unsupported_media", f"{media.kind} ({media.mime}) is not supported by this backend"
-            )
+            raise Refused("unsupported_media", f"{media.kind} ({media.mime}) is not supported by this backend")
         if not self.sees_pictures:
             raise Refused("unsupported_media", "this model takes text only: it cannot see a picture")
         try:
@@ -158,9 +154,7 @@ class Prompts:
                 continue_final_message=last,
             )
         except Exception as error:  # a template is a program of its author's and may raise anything
-            raise Refused(
-                "bad_request", f"the chat template does not take this conversation: {error}"
-            ) from error
+            raise Refused("bad_request", f"the chat template does not take this conversation: {error}") from error
         return rendered
 
 
@@ -175,8 +169,7 @@ def _continued(turns: Sequence[Message], continuation: str) -> list[Message]:
 
 def _content_parts(turn: Message) -> list[dict[str, str]]:
     return [
-        {"type": "image"} if kind == "media" else {"type": "text", "text": str(value)}
-        for kind, value in turn.parts
+        {"type": "image"} if kind == "media" else {"type": "text", "text": str(value)} for kind, value in turn.parts
     ]
 
 

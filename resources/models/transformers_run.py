@@ -64,9 +64,7 @@ class Runner:
         Without `max_tokens`: 1024, or half of a shorter context. Padding is on the left.
         Raises Stopped at the next token once `abort` is set.
         """
-        room = decoding.max_tokens or min(
-            DEFAULT_MAX_TOKENS, (self.max_length or 2 * DEFAULT_MAX_TOKENS) // 2
-        )
+        room = decoding.max_tokens or min(DEFAULT_MAX_TOKENS, (self.max_length or 2 * DEFAULT_MAX_TOKENS) // 2)
         inputs, refused = self._fitting(prompts, room, "left")
         seeds = [seed for seed, no in zip(seeds, refused, strict=True) if no is None]
         answers = iter(self._generate(inputs, decoding, room, seeds, abort) if seeds else [])
@@ -141,17 +139,13 @@ class Runner:
         scored = iter(results)
         return [no or next(scored) for no in refused]
 
-    def _fitting(
-        self, prompts: Sequence[Prompt], room: int, side: str
-    ) -> tuple[dict[str, Any], list[Refused | None]]:
+    def _fitting(self, prompts: Sequence[Prompt], room: int, side: str) -> tuple[dict[str, Any], list[Refused | None]]:
         """Tensors of those prompts that leave `room` for an answer, and why the others are left out."""
         inputs = self.prompts.encode(prompts, side)
         lengths = inputs["attention_mask"].sum(1).tolist()
         refused = [self._too_long(length, room) for length in lengths]
         if any(refused) and not all(refused):
-            inputs = self.prompts.encode(
-                [p for p, no in zip(prompts, refused, strict=True) if no is None], side
-            )
+            inputs = self.prompts.encode([p for p, no in zip(prompts, refused, strict=True) if no is None], side)
         device, dtype = self.model.device, self.model.dtype
         tensors = {k: v.to(device, dtype if v.is_floating_point() else None) for k, v in inputs.items()}
         return tensors, refused
@@ -163,9 +157,7 @@ class Runner:
         return Refused("too_long", f"{tokens} tokens{answer} are more than the {self.max_length} that fit")
 
 
-def in_halves(
-    work: Callable[[Sequence[Row]], list[Result | Refused]], rows: Sequence[Row]
-) -> list[Result | Refused]:
+def in_halves(work: Callable[[Sequence[Row]], list[Result | Refused]], rows: Sequence[Row]) -> list[Result | Refused]:
     """Results of a batch; where it is too large or a row spoils it, of its halves, down to one row.
 
     Only a row that fails alone is refused. Other exceptions than Refused and a lack of memory

@@ -101,7 +101,7 @@ class OutputsTable:
         table = open_table(self.uri)
         return 0 if table is None else table.count_rows()
 
-    def keys(self) -> Iterator[tuple[str, int, int, str]]:
+    def identities(self) -> Iterator[tuple[str, int, int, str]]:
         """(item_id, sample, step, request_key) of every stored row, in batches behind the scenes."""
         table = open_table(self.uri)
         if table is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,21 @@ from resources.store.home import StoreUnwritable, unwritable
 if TYPE_CHECKING:
     import lance
 
-# Arrow's own allocator keeps what it once had: 60 MB after 100 000 rows that went through in batches.
-pa.set_memory_pool(pa.system_memory_pool())
+
+def _give_memory_back() -> None:
+    """Make freed buffers leave the process: they pass through in batches, and their space should too.
+
+    Arrow's own allocator keeps what it once had. glibc's does the same with blocks of up to 32 MB
+    unless its threshold is set by hand. A cell of 100 000 items peaks 60 MB lower.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # only glibc has it
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
+
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_give_memory_back()
 
 # Blob v2 needs 2.2; one version for all tables. Stable row ids let `_rowid` outlive compaction.
 STORAGE = {"data_storage_version": "2.2", "enable_stable_row_ids": True}

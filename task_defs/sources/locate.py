@@ -98,9 +98,7 @@ def _named(folder: Path, name: str, tried: list[str]) -> list[Path]:
         if not file.exists():
             tried.append(f"{file}: not there")
         elif not file.resolve().is_relative_to(folder.resolve()):
-            raise TaskError(
-                f"{file} leads outside {folder}: put the file itself there, or its folder in EVAL_DATA"
-            )
+            raise TaskError(f"{file} leads outside {folder}: put the file itself there, or its folder in EVAL_DATA")
     return found
 
 
@@ -120,7 +118,6 @@ def _kind(task: TaskDef, file: Path) -> str:
     kind = _SUFFIXES.get(file.suffix)
     if kind is None:
         raise TaskError(
-            f"task {task.task}: {file} is none of {', '.join(_SUFFIXES)}: "
-            "set `source`, or read it with `docs`"
+            f"task {task.task}: {file} is none of {', '.join(_SUFFIXES)}: set `source`, or read it with `docs`"
         )
     return kind

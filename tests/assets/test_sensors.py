@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-
 from dagster._core.definitions.partitions.context import partition_loading_context
 
 from eval_assets.definitions import defs

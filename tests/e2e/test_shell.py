@@ -125,7 +125,9 @@ def test_dagsters_own_command_materializes_a_cell(evals, endpoint):
         sys.executable, "-m", "dagster", "asset", "materialize", "-m", "eval_assets.definitions",
         "--select", "model_outputs,judge_scores,statistical_report,comparison", "--partition", "api|colours",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, env=evals.environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=evals.environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(endpoint.seen) == 60
     assert evals.json("report", "api", "colours")["metrics"]["accuracy"]["n"] == 60

@@ -92,9 +92,7 @@ def test_training_reads_pictures_and_prompts_as_the_processor_does(digits_checkp
     processor = AutoProcessor.from_pretrained(digits_checkpoint)
     doc = next(iter(compose.docs(ROOT, None)))
     picture = Image.open(io.BytesIO(doc["image"]["bytes"]))
-    conversation = [
-        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": doc["question"]}]}
-    ]
+    conversation = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": doc["question"]}]}]
     text = processor.apply_chat_template(conversation, add_generation_prompt=True)
     seen = processor(text=text, images=[picture], return_tensors="np", add_special_tokens=False)
     ids, reply = data.encode(processor.tokenizer, doc["question"], doc["answer"])
@@ -129,10 +127,7 @@ def test_checkpoints_load_with_plain_transformers_and_lack_nothing(digits_checkp
 
 def test_same_seed_and_steps_give_the_same_weights(train_digits: Callable[..., list[Path]]) -> None:
     weights = [
-        [
-            path.joinpath("model.safetensors").read_bytes()
-            for path in train_digits(steps=3, seed=seed, threads=1)
-        ]
+        [path.joinpath("model.safetensors").read_bytes() for path in train_digits(steps=3, seed=seed, threads=1)]
         for seed in (0, 0, 1)
     ]
     assert [len(run) for run in weights] == [2, 2, 2]

@@ -50,7 +50,7 @@ def start(store, cell: Cell) -> subprocess.Popen:
 def finished(store, cell: Cell) -> None:
     """The rest is asked, and every item has one row."""
     infer(cell, store, run_id="r", log=print)
-    keys = [(item, sample) for item, sample, _, _ in list(cell.outputs(store).keys())]
+    keys = [(item, sample) for item, sample, _, _ in list(cell.outputs(store).identities())]
     assert len(keys) == len(set(keys)) == ITEMS
 
 

@@ -136,7 +136,7 @@ def test_a_full_disk_while_a_model_answers(small_disk, folder, endpoint):
     endpoint.answer = lambda request, number: Reply(text="yes")
     infer(cell, store, run_id="r", log=print)
     assert len(endpoint.seen) == 300 - kept
-    assert len({(i, s) for i, s, _, _ in list(cell.outputs(store).keys())}) == cell.outputs(store).count() == 300
+    assert len({(i, s) for i, s, _, _ in list(cell.outputs(store).identities())}) == cell.outputs(store).count() == 300
 
 
 _LIMITED = """

@@ -111,11 +111,15 @@ def test_macro_over_is_the_plain_mean_of_the_categories(bench, folder, rows, end
     assert list(report["by"]["kind"]["owl"]) == ["accuracy"]
 
 
-def test_a_macro_mean_over_no_category_at_all_is_unknown(bench, folder, rows):
-    metrics = [{"metric": "accuracy", "macro_over": "kind"}]
-    report = bench.report(folder.rows(rows(3, kind=None)).task(report_by=["kind"], metric_list=metrics))
-    assert math.isnan(report["metrics"]["accuracy"]["value"])
+@pytest.mark.parametrize("metric", ["accuracy", "f1"])
+def test_a_macro_mean_over_no_category_at_all_is_unknown(bench, folder, rows, store, metric):
+    metrics = [{"metric": metric, "macro_over": "kind"}]
+    task = folder.rows(rows(3, kind=None)).task(judge="yes_no", report_by=["kind"], metric_list=metrics)
+    report = bench.report(task)
+    bench.report(task, key="b")
+    assert math.isnan(report["metrics"][metric]["value"])
     assert report["by"]["kind"] == {}
+    assert math.isnan(compare_cells(store, task, "m", "b")[0]["mean_diff"])
 
 
 def test_a_ratio_is_of_sums_and_not_a_mean_of_ratios(bench, folder, rows, endpoint):

@@ -118,9 +118,7 @@ def test_finish_reason_and_usage(checkpoint: Path, questions: list[Instance]) ->
     for name, response in short.items():
         assert (response.finish_reason, response.usage["completion_tokens"]) == ("length", 1)
         assert plain[name].finish_reason == "stop"
-        assert (
-            plain[name].usage["completion_tokens"] == len(plain[name].text.split()) + 1
-        )  # and the end token
+        assert plain[name].usage["completion_tokens"] == len(plain[name].text.split()) + 1  # and the end token
 
 
 def test_text_is_cut_at_the_first_stop_text(endless: Path, questions: list[Instance]) -> None:
@@ -156,9 +154,7 @@ def test_unknown_generation_parameter_is_told(checkpoint: Path, questions: list[
     assert found[questions[1].id].error is None
 
 
-def test_several_pictures_stand_where_the_conversation_has_them(
-    checkpoint: Path, pictures: list[Media]
-) -> None:
+def test_several_pictures_stand_where_the_conversation_has_them(checkpoint: Path, pictures: list[Media]) -> None:
     def request(order: tuple[int, int]) -> Instance:
         parts = (
             ("media", order[0]),
@@ -310,9 +306,7 @@ def test_too_long_prompts_are_refused_alone(checkpoint: Path, questions: list[In
     assert limited.kind == "too_long"
 
 
-def test_a_prompt_that_writes_a_placeholder_is_refused_alone(
-    checkpoint: Path, questions: list[Instance]
-) -> None:
+def test_a_prompt_that_writes_a_placeholder_is_refused_alone(checkpoint: Path, questions: list[Instance]) -> None:
     found = ask(checkpoint, [replace(questions[0], prompt="What is <image> ?", id="odd"), questions[1]])
     error = found["odd"].error
     assert error is not None
@@ -538,9 +532,7 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_text_models_answer_text_and_refuse_pictures(text_model: Path, pictures: list[Media]) -> None:
     words = ["left", "How many digits are even ?", "sum of the"]
-    asked = [
-        Instance(prompt=w, id=w, gen_kwargs={"max_tokens": 8}, continuations=("yes", "no")) for w in words
-    ]
+    asked = [Instance(prompt=w, id=w, gen_kwargs={"max_tokens": 8}, continuations=("yes", "no")) for w in words]
     seeing = replace(asked[0], media_list=[pictures[0]], id="seeing")
     found = ask(text_model, [*asked, seeing], batch_size=4)
     error = found.pop("seeing").error

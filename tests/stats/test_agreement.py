@@ -167,9 +167,7 @@ def test_paired_ratio_with_equal_denominators_is_the_ratio_of_the_differences() 
 def test_few_wrong_answers_get_the_wilson_interval() -> None:
     result = stats.mean_estimate([1] * 93 + [0] * 7, level=0.95)
     assert "Wilson" in result.method
-    assert (result.ci_low, result.ci_high) == tuple(
-        close(x) for x in proportion_confint(93, 100, 0.05, "wilson")
-    )
+    assert (result.ci_low, result.ci_high) == tuple(close(x) for x in proportion_confint(93, 100, 0.05, "wilson"))
     assert "Wilson" not in stats.mean_estimate([1] * 90 + [0] * 10).method
 
 

@@ -40,9 +40,7 @@ def test_agrees_with_the_paired_difference_of_two_f1() -> None:
     parts = [2.0 * (truth & said[0]), 0.0 + truth + said[0], 2.0 * (truth & said[1]), 0.0 + truth + said[1]]
 
     def macro(a: np.ndarray, n: np.ndarray, b: np.ndarray, m: np.ndarray, s: np.ndarray) -> float:
-        return float(
-            np.mean([a[s == k].sum() / n[s == k].sum() - b[s == k].sum() / m[s == k].sum() for k in (0, 1)])
-        )
+        return float(np.mean([a[s == k].sum() / n[s == k].sum() - b[s == k].sum() / m[s == k].sum() for k in (0, 1)]))
 
     exact = stats.paired_ratio_difference(*parts, picture, strata=split)
     boot = stats.bootstrap_estimate(macro, (*parts, split), picture, seed=1)

@@ -233,3 +233,10 @@ def test_a_million_pairs_in_a_hundred_thousand_clusters_take_no_coffee_break() -
     assert time.perf_counter() - start < 2  # 0.2 s by itself; the rest is for a busy machine
     assert result.n == 1_000_000
     assert result.se == pytest.approx(np.sqrt(0.5 / 1_000_000), rel=0.02)
+
+
+def test_no_item_at_all_is_unknown_with_strata_too() -> None:
+    macro = stats.stratified_estimate([], [])
+    assert math.isnan(macro.value)
+    assert "no scored item" in macro.note
+    assert math.isnan(stats.paired_ratio_difference([], [], [], [], strata=[]).mean_diff)

@@ -46,16 +46,12 @@ def test_shift_and_scale(data: tuple[np.ndarray, np.ndarray, np.ndarray], shift:
         after.p_noninferior,
         after.p_equivalent,
         after.variance_reduction,
-    ] == pytest.approx(
-        [before.p_value, before.p_noninferior, before.p_equivalent, before.variance_reduction], rel=1e-5
-    )
+    ] == pytest.approx([before.p_value, before.p_noninferior, before.p_equivalent, before.variance_reduction], rel=1e-5)
 
 
 @SETTINGS
 @given(clustered(), st.randoms(use_true_random=False))
-def test_order_of_items_does_not_matter(
-    data: tuple[np.ndarray, np.ndarray, np.ndarray], random: object
-) -> None:
+def test_order_of_items_does_not_matter(data: tuple[np.ndarray, np.ndarray, np.ndarray], random: object) -> None:
     a, b, cluster = data
     order = list(range(len(a)))
     random.shuffle(order)  # type: ignore[attr-defined]
@@ -89,9 +85,7 @@ def test_doubling_every_item_inside_its_cluster_adds_no_information(
     a, b, cluster = data
     once = stats.mean_estimate(a, cluster)
     twice = stats.mean_estimate(np.tile(a, 2), np.tile(cluster, 2))
-    assert [twice.value, twice.se, twice.df] == pytest.approx(
-        [once.value, once.se, once.df], rel=1e-9, abs=1e-12
-    )
+    assert [twice.value, twice.se, twice.df] == pytest.approx([once.value, once.se, once.df], rel=1e-9, abs=1e-12)
     pair, pairs = (stats.paired_difference(np.tile(a, k), np.tile(b, k), np.tile(cluster, k)) for k in (1, 2))
     assert [pairs.se, pairs.p_value] == pytest.approx([pair.se, pair.p_value], rel=1e-7)
 

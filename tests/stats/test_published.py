@@ -53,9 +53,7 @@ def pope(labels: str) -> dict[str, np.ndarray]:
     }
     answers = {row["question_id"]: row["text"] for row in lines(folder / "llava-v1.5-13b_answers.jsonl")}
     rows = lines(folder / "llava_pope_test.jsonl")
-    label = np.array(
-        [truth.get((r["category"], r["image"], r["text"].split("\n")[0]), "missing") for r in rows]
-    )
+    label = np.array([truth.get((r["category"], r["image"], r["text"].split("\n")[0]), "missing") for r in rows])
     said_yes = np.array([answers[r["question_id"]].strip().lower().startswith("yes") for r in rows])
     is_yes = np.where(label == "missing", np.nan, label == "yes")
     return {
@@ -98,12 +96,8 @@ def test_pope_macro_accuracy_has_an_error_of_half_a_point_and_not_of_a_third() -
     """The splits share their pictures: to treat them as independent hides two fifths of the error."""
     data = pope("coco_2023-05")
     right = data["either"] != 1
-    assert stats.stratified_estimate(right, data["split"], data["picture"]).se == pytest.approx(
-        0.0055, abs=5e-5
-    )
-    assert stats.stratified_estimate(right, data["split"], apart_by_split(data)).se == pytest.approx(
-        0.0033, abs=5e-5
-    )
+    assert stats.stratified_estimate(right, data["split"], data["picture"]).se == pytest.approx(0.0055, abs=5e-5)
+    assert stats.stratified_estimate(right, data["split"], apart_by_split(data)).se == pytest.approx(0.0033, abs=5e-5)
 
 
 def apart_by_split(data: dict[str, np.ndarray]) -> list[tuple[str, str]]:
@@ -112,8 +106,6 @@ def apart_by_split(data: dict[str, np.ndarray]) -> list[tuple[str, str]]:
 
 def test_pope_questions_without_a_label_are_unscored() -> None:
     data = pope("coco_head")
-    macro = stats.stratified_estimate(
-        2 * data["tp"], data["split"], data["picture"], denominator=data["either"]
-    )
+    macro = stats.stratified_estimate(2 * data["tp"], data["split"], data["picture"], denominator=data["either"])
     assert macro.n == 8910 - 246
     assert round(100 * macro.value, 2) == 86.04

@@ -112,9 +112,7 @@ def test_pope(data):
     assert {functions.target(doc) for doc in docs} == {"yes", "no"}
     # A picture that is not there leaves the item an item.
     (value,) = functions.visuals(docs[0])
-    assert read_media(value, source.root) == MissingMedia(
-        "file not found: val2014/COCO_val2014_000000310196.jpg"
-    )
+    assert read_media(value, source.root) == MissingMedia("file not found: val2014/COCO_val2014_000000310196.jpg")
     assert messages(task, docs[0], 1) == (
         ("media", 0),
         ("text", "Is there a snowboard in the image?\nAnswer the question using a single word or phrase."),

@@ -24,14 +24,12 @@ APPENDED = {
     ),
     "test_split: [a]": ":6: test_split: input should be a valid string, found ['a']",
     "source: csv": (
-        ":6: source: input should be 'auto', 'huggingface', 'parquet', 'jsonl', 'lance' or 'function', "
-        "found 'csv'"
+        ":6: source: input should be 'auto', 'huggingface', 'parquet', 'jsonl', 'lance' or 'function', found 'csv'"
     ),
     "source: function": ":6: source: `function` needs `docs`, the function that yields the rows",
     "output_type: multiple_choice": ":6: output_type: `multiple_choice` needs `doc_to_choice`",
     "data_files: {test: ../x.jsonl}": (
-        ":6: data_files.test.0: expected a path inside the folder, without '..' and not absolute, "
-        "found '../x.jsonl'"
+        ":6: data_files.test.0: expected a path inside the folder, without '..' and not absolute, found '../x.jsonl'"
     ),
     "data_files: {dev: x.jsonl}": ":1: test_split: expected one of data_files (dev), found 'test'",
     "data_folder: /etc": (
@@ -43,9 +41,7 @@ APPENDED = {
     "generation_kwargs: {max_tokens: 5, max_new_tokens: 6}": (
         ":6: generation_kwargs.max_new_tokens: says the same as max_tokens: keep one of them"
     ),
-    "generation_kwargs:\n  max_token: 5": (
-        ":7: generation_kwargs.max_token: unknown field: did you mean max_tokens?"
-    ),
+    "generation_kwargs:\n  max_token: 5": (":7: generation_kwargs.max_token: unknown field: did you mean max_tokens?"),
     "generation_kwargs:\n  num_beams: 4": (
         ":7: generation_kwargs.num_beams: expected 1: the engines sample, they search no beams"
     ),
@@ -92,13 +88,10 @@ REPLACED = {
     ),
     ("judge: exact\n", ""): ":1: judge: this field is required",
     ("task: birds", "task: a/b"): (
-        ":1: task: expected letters, digits, '_', '-' and '.', beginning with a letter or a digit, "
-        "found 'a/b'"
+        ":1: task: expected letters, digits, '_', '-' and '.', beginning with a letter or a digit, found 'a/b'"
     ),
     ("task: birds", "task: 12"): ":1: task: input should be a valid string, found 12",
-    ("dataset_path: rows.jsonl\n", ""): (
-        ":1: dataset_path: say where the rows are: dataset_path, data_files or docs"
-    ),
+    ("dataset_path: rows.jsonl\n", ""): (":1: dataset_path: say where the rows are: dataset_path, data_files or docs"),
     ('doc_to_text: "{{ question }}"', "doc_to_text: 5"): (
         ":3: doc_to_text: expected text (Jinja) or a function, found 5"
     ),
@@ -138,9 +131,7 @@ def test_the_unchanged_task_is_good(tmp_path):
 
 def test_all_faults_are_told_together_in_the_order_of_the_file(tmp_path):
     path = tmp_path / "birds.yaml"
-    path.write_text(
-        "task: birds\nrepeats: 0\ndoc_to_text: '{{ x'\ntypo: 1\njudge: nobody\nprocess_docs: utils.f\n"
-    )
+    path.write_text("task: birds\nrepeats: 0\ndoc_to_text: '{{ x'\ntypo: 1\njudge: nobody\nprocess_docs: utils.f\n")
     with pytest.raises(TaskError) as caught:
         load_task(path)
     found = [(p.line, p.field) for p in caught.value.problems]

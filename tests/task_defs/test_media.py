@@ -110,9 +110,7 @@ def test_video_and_sound_by_signature(head, mime):
     assert found.mime == mime
 
 
-@pytest.mark.parametrize(
-    "data", [b"BM, a text", b"\xff\xff\xff\xff", b"RIFF\0\0\0\0ABCD", b"<html>", b"\xff"]
-)
+@pytest.mark.parametrize("data", [b"BM, a text", b"\xff\xff\xff\xff", b"RIFF\0\0\0\0ABCD", b"<html>", b"\xff"])
 def test_what_only_begins_like_a_format_is_none(data):
     assert isinstance(read_media(data, None), MissingMedia)
 

@@ -73,9 +73,7 @@ def test_each_medium_stands_exactly_once_and_no_text_is_lost(words, n):
     first = next((i for i, p in enumerate(parts) if p[0] == "text"), len(parts))
     lead = parts[:first]
     for skipped in range(len(lead) + 1):  # media before the text, then perhaps a placeholder at its start
-        pattern = "".join(
-            "<[a-z]+[0-9]*>" if p[0] == "media" else re.escape(str(p[1])) for p in parts[skipped:]
-        )
+        pattern = "".join("<[a-z]+[0-9]*>" if p[0] == "media" else re.escape(str(p[1])) for p in parts[skipped:])
         if re.fullmatch(pattern, text, re.DOTALL):
             break
     else:

@@ -148,9 +148,7 @@ def test_an_image_folder_and_image_columns_through_datasets_keep_their_bytes(tmp
     folder.mkdir(parents=True)
     for number, content in enumerate(pictures):
         (folder / f"{number}.jpg").write_bytes(content)
-    (folder / "metadata.jsonl").write_text(
-        "".join(f'{{"file_name": "{n}.jpg", "q": "{n}"}}\n' for n in range(2))
-    )
+    (folder / "metadata.jsonl").write_text("".join(f'{{"file_name": "{n}.jpg", "q": "{n}"}}\n' for n in range(2)))
     features = datasets.Features({"q": datasets.Value("string"), "image": datasets.Image()})
     held = [{"bytes": content, "path": None} for content in pictures]
     (tmp_path / "columns").mkdir()
@@ -264,9 +262,7 @@ def test_rows_from_a_function_are_made_json_able(write, tmp_path):
 
 
 def test_a_row_is_stored_with_its_bytes_by_hash():
-    stored = plain_doc(
-        {"q": "a", "image": {"bytes": b"abc", "path": "x"}, "t": datetime.time(1), "a": np.ones(1)}
-    )
+    stored = plain_doc({"q": "a", "image": {"bytes": b"abc", "path": "x"}, "t": datetime.time(1), "a": np.ones(1)})
     assert stored["image"]["bytes"]["size"] == 3
     assert stored["image"]["bytes"]["sha256"].startswith("ba7816bf")
     assert json.loads(json.dumps(stored)) == stored
