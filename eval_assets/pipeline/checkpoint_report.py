@@ -35,29 +35,32 @@ class Written:
 
 def report_inputs(store: Store, key: str) -> str:
     """Digest of the versions of all that a checkpoint's report is made from."""
-    made = cells(store).rows(f"checkpoint = {quoted(key)} AND variant = '' AND {one_of('stage', _MADE_FROM)}")
-    return digest(sorted([r["task"], r["stage"], r["version"]] for r in made))
+    where = f"checkpoint = {quoted(key)} AND variant = '' AND {one_of('stage', _MADE_FROM)}"
+    return _inputs(cells(store).rows(where))[key]
 
 
 def outdated_reports(store: Store) -> dict[str, str]:
     """Checkpoint -> inputs of the report that it should have and has not, in one read of the cells."""
+    rows = cells(store).rows(f"variant = '' AND {one_of('stage', (*_MADE_FROM, _STAGE))}")
+    reported = {row["checkpoint"]: row["key"] for row in rows if row["stage"] == _STAGE}
+    inputs = _inputs([row for row in rows if row["stage"] != _STAGE])
+    ready = {row["checkpoint"] for row in rows if row["stage"] == "report"}
+    return {key: value for key, value in inputs.items() if key in ready and reported.get(key) != value}
+
+
+def _inputs(rows: list[dict[str, Any]]) -> dict[str, str]:
     made: dict[str, list[list[str]]] = {}
-    reported: dict[str, str] = {}
-    for row in cells(store).rows(f"variant = '' AND {one_of('stage', (*_MADE_FROM, _STAGE))}"):
-        if row["stage"] == _STAGE:
-            reported[row["checkpoint"]] = row["key"]
-        else:
-            made.setdefault(row["checkpoint"], []).append([row["task"], row["stage"], row["version"]])
-    inputs = {key: digest(sorted(parts)) for key, parts in made.items() if any(p[1] == "report" for p in parts)}
-    return {key: value for key, value in inputs.items() if reported.get(key) != value}
+    for row in rows:
+        made.setdefault(row["checkpoint"], []).append([row["task"], row["stage"], row["version"]])
+    return {key: digest(sorted(parts)) for key, parts in made.items()}
 
 
 def write_checkpoint_report(store: Store, key: str, settings: Settings, run_id: str = "") -> Written:
     """The checkpoint's page and JSON. Raises UnknownCheckpoint, and LookupError without any report."""
     from eval_assets.reporting import checkpoint_page
 
-    inputs = report_inputs(store, key)
     data = checkpoint_data(store, key, settings)
+    inputs = report_inputs(store, key)
     version = digest([[r["version"] for r in data["tasks"].values()], data["comparisons"], data["history"]])
     shown = clean(data)
     page = store.write_file(checkpoint_page(shown).encode(), "reports", f"{report_name(key)}.html")
