@@ -36,7 +36,7 @@ class Written:
 def report_inputs(store: Store, key: str) -> str:
     """Digest of the versions of all that a checkpoint's report is made from."""
     where = f"checkpoint = {quoted(key)} AND variant = '' AND {one_of('stage', _MADE_FROM)}"
-    return _inputs(cells(store).rows(where))[key]
+    return _inputs(cells(store).rows(where)).get(key, "")
 
 
 def outdated_reports(store: Store) -> dict[str, str]:
@@ -59,8 +59,8 @@ def write_checkpoint_report(store: Store, key: str, settings: Settings, run_id: 
     """The checkpoint's page and JSON. Raises UnknownCheckpoint, and LookupError without any report."""
     from eval_assets.reporting import checkpoint_page
 
+    inputs = report_inputs(store, key)  # before the rest: what changes meanwhile makes the report outdated
     data = checkpoint_data(store, key, settings)
-    inputs = report_inputs(store, key)
     version = digest([[r["version"] for r in data["tasks"].values()], data["comparisons"], data["history"]])
     shown = clean(data)
     page = store.write_file(checkpoint_page(shown).encode(), "reports", f"{report_name(key)}.html")
