@@ -27,7 +27,7 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.local
 setup: $(VENV)/.dev
 
 demo: $(VENV)/.local
-	$(BIN)/python examples/digits/demo.py
+	$(BIN)/python examples/digits/demo.py $(ARGS)
 
 # The same state in Dagster's UI: http://127.0.0.1:3000
 ui: $(VENV)/.local
