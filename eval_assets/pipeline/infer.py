@@ -165,12 +165,10 @@ class _Inference:
 
     def _chunks(self) -> Iterator[list[Instance]]:
         items, media = items_of(self.store, self.cell.task).pin(), MediaPool(media_of(self.store, self.cell.task))
-        order = items.media_order()
         limit = self.cell.variant.limit
-        if limit is not None:
-            order = [row for row in order if row < limit]
+        order = array("q", (row for row in items.media_order() if limit is None or row < limit))
         for start in range(0, len(order), CHUNK):
-            rows = items.take(order[start : start + CHUNK], COLUMNS)
+            rows = items.take(order[start : start + CHUNK].tolist(), COLUMNS)
             lacking = [(q, a) for row in rows for q in [question(self.cell.task, row)] for a in self._lacking(q)]
             for batch in media.within(lacking, CHUNK_BYTES):
                 yield [self._instance(asked_question, asked, media) for asked_question, asked in batch]
