@@ -57,7 +57,7 @@ def prepare_environment() -> None:
 
 def _expected() -> tuple[type[BaseException], ...]:
     """Errors that are about the user's input or surroundings, not about our code."""
-    from eval_assets.cli.running import RunFailed
+    from eval_assets.cli.runs import RunFailed
     from eval_assets.pipeline.cell import UnknownCheckpoint
     from eval_assets.pipeline.comparing import NotComparable
     from eval_assets.pipeline.importing import ImportRefused

@@ -89,7 +89,7 @@ def import_answers(
     """Keep recorded answers (another harness's log) as a checkpoint that is judged like any other."""
     from dataclasses import asdict
 
-    from eval_assets.cli.running import ensure_dataset
+    from eval_assets.cli.runs import ensure_dataset
     from eval_assets.pipeline.importing import import_answers as keep
     from task_defs import load_task
 

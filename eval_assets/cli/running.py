@@ -1,28 +1,20 @@
-"""`evals run` and `evals ingest`: Dagster runs in this process, visible in the UI like any other."""
+"""`evals run` and `evals ingest`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eval_assets.cli.common import Json, names, parse_pairs, print_json, show, store
 from eval_assets.cli.models import Model, ModelArgs, resolve
-from resources.store import Store
-from task_defs import TaskDef
+from eval_assets.cli.runs import RunFailed, Runs, ensure_dataset
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from eval_assets.pipeline.cell import Variant
     from eval_assets.settings import Gate
-
-
-class RunFailed(RuntimeError):
-    """A Dagster run failed; the message is its cause."""
 
 
 def ingest(
@@ -34,7 +26,7 @@ def ingest(
     from task_defs import load_task
 
     for task in [load_task(name) for name in names(tasks)]:
-        materialize_dataset(task)
+        Runs().dataset(task)
         row = datasets(store()).get(task=task.task) or {}
         done = {k: row.get(k) for k in ("task", "version", "n_items", "n_missing_media", "n_media", "media_bytes")}
         quarantined = json.loads(row.get("quarantined") or "[]")
@@ -142,90 +134,3 @@ def _finish(checkpoint: str, done: list[str], variant: Any, failures: dict[str, 
         sys.stderr.write(f"evals: {task}: {why}\n")
     if failures:
         sys.exit(1)
-
-
-def ensure_dataset(home: Store, task: TaskDef, runs: Runs | None = None) -> None:
-    """Ingest where there are no items yet or the task's definition of them has changed."""
-    from resources.store.records import datasets
-    from task_defs.digests import data_digest
-
-    record = datasets(home).get(task=task.task)
-    if record is None or record["definition"] != data_digest(task):
-        (runs or Runs()).dataset(task)
-
-
-def materialize_dataset(task: TaskDef) -> None:
-    Runs().dataset(task)
-
-
-class Runs:
-    """Runs of the code location's jobs on the instance of DAGSTER_HOME, one after another."""
-
-    @cached_property
-    def instance(self) -> dg.DagsterInstance:
-        import dagster
-
-        return dagster.DagsterInstance.get()
-
-    def identify(self, checkpoint: str) -> None:
-        from eval_assets.pipeline.cell import find_checkpoint
-        from eval_assets.pipeline.registering import changed_since
-
-        point = find_checkpoint(store(), checkpoint)
-        if point.fingerprint is None or changed_since(point):
-            self._register([checkpoint], [])
-            self._execute("checkpoint", checkpoint)
-
-    def dataset(self, task: TaskDef) -> None:
-        self._register([], [task.task])
-        self._execute("dataset", task.task)
-
-    def cell(self, checkpoint: str, task: TaskDef, variant: Any, *, judge_only: bool) -> None:
-        from eval_assets.partitions import cell_partition
-
-        self._register([checkpoint], [task.task])
-        if variant.id:
-            config = {"checkpoint": checkpoint, "task": task.task, "gen": json.dumps(dict(variant.gen))}
-            config |= {k: v for k, v in (("limit", variant.limit), ("repeats", variant.repeats)) if v is not None}
-            self._execute("variant", None, {"ops": {"evaluate_variant": {"config": config}}})
-        else:
-            selection = ["judge_scores", "statistical_report", "comparison"] if judge_only else None
-            self._execute("cell", cell_partition(checkpoint, task.task), selection=selection)
-
-    def checkpoint_report(self, checkpoint: str) -> None:
-        self._execute("checkpoint_report", checkpoint)
-
-    def _register(self, checkpoints: list[str], tasks: list[str]) -> None:
-        from eval_assets.partitions import register_partitions
-
-        register_partitions(self.instance, checkpoints, tasks)
-
-    def _execute(
-        self, job: str, partition: str | None, config: dict[str, Any] | None = None, selection: list[str] | None = None
-    ) -> None:
-        import dagster as dg
-
-        from eval_assets.definitions import defs
-
-        result = defs.resolve_job_def(f"{job}_job").execute_in_process(
-            partition_key=partition,
-            instance=self.instance,
-            run_config={**(config or {}), "loggers": {"plain": {}}},
-            raise_on_error=False,
-            asset_selection=[dg.AssetKey(name) for name in selection] if selection else None,
-        )
-        if not result.success:
-            raise RunFailed(_cause(result))
-
-
-def _cause(result: Any) -> str:
-    """The failed step's error in the words that it was raised with, without Dagster's wrapping."""
-    for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error:
-            error = event.step_failure_data.error
-            while error.cause and str(error.cls_name).startswith("Dagster"):
-                error = error.cause
-            return str(error.message.strip().partition(": ")[2] or error.message.strip())
-    checks = result.get_asset_check_evaluations()
-    failed = [f"{c.check_name}: {c.description}" for c in checks if not c.passed and c.blocking]
-    return "; ".join(failed) or f"run {result.run_id} failed"
