@@ -40,7 +40,7 @@ suites:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=90, help="of training")
-    parser.add_argument("--every", type=float, default=12, help="seconds between checkpoints")
+    parser.add_argument("--every", type=float, default=15, help="seconds between checkpoints")
     parser.add_argument("--patience", type=float, default=240, help="seconds to wait after training")
     args = parser.parse_args()
     folder = PROJECT / ".demo"
