@@ -35,9 +35,6 @@ def workspace() -> Iterator[Path]:
         os.environ.pop("EVAL_CONFIG", None)
         os.environ["LANCE_LOG"] = "error"
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        # Processes are measured that find their modules compiled, wherever this is started from.
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         os.chdir(folder)  # no evals.yaml of the place it was started from
         yield folder
 

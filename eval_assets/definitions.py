@@ -15,8 +15,7 @@ defs = dg.Definitions(
     jobs=jobs.ALL,
     sensors=sensors.all_sensors(),
     resources={"store": EvalStore(home="")},
-    # Dagster's own events are DEBUG: they are in the event log, and formatting them here costs a cell 0.1 s.
-    loggers={"console": dg.colored_console_logger.configured({"log_level": "INFO"}), "plain": plain_logger},
+    loggers={"console": dg.colored_console_logger, "plain": plain_logger},
     # A run is a process already: steps in processes of their own cost 6.0 s a cell, this costs 1.6 s.
     executor=dg.in_process_executor,
 )
