@@ -102,7 +102,7 @@ _STARTS = {
     "python": "pass",
     "dagster imported": "import dagster",
     "our definitions imported": "import dagster, eval_assets.definitions",
-    "what the functions import when they run": "import dagster, eval_assets.definitions, lance, numpy, duckdb, tenacity",
+    "what the functions import when they run": "import dagster, eval_assets.definitions, lance, duckdb, tenacity",
 }
 
 
