@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ def current_cell(context: dg.AssetExecutionContext, store: Store) -> Cell:
     return plan_cell(store, identify_checkpoint(store, names["checkpoint"]), load_task(names["task"]))
 
 
-def result(version: str, metadata: dict[str, Any]) -> dg.MaterializeResult[Any]:
+def result(
+    version: str, metadata: dict[str, Any], checks: Sequence[dg.AssetCheckResult] = ()
+) -> dg.MaterializeResult[Any]:
     """A materialization under our data version, with where it was made."""
-    return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata={**metadata, **provenance()})
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version), metadata={**metadata, **provenance()}, check_results=checks
+    )
 
 
 def provenance() -> dict[str, Any]:

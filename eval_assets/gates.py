@@ -47,10 +47,27 @@ def no_worse(entry: dict[str, Any] | None, margin: float) -> Decision:
     return Decision(INCONCLUSIVE, f"{shown}: it cannot be told whether it is worse by {said}", numbers)
 
 
-def stored_gate(comparison: dict[str, Any], gate: Gate) -> Decision:
-    """`no_worse` for a cell's stored comparisons (`<checkpoint>.compare.json`)."""
-    entries = comparison["entries"].get("baseline")
+def no_worse_than_baseline(comparisons: dict[str, Any], gate: Gate) -> Decision:
+    """The primary metric is not worse than the baseline's by more than the margin. Fails CI.
+
+    comparisons: role -> entries, the primary metric's first.
+    """
+    entries = comparisons.get("baseline")
     return no_worse(entries[0] if entries else None, gate.margin)
+
+
+def checkpoint_gate(report: dict[str, Any], gate: Gate) -> Decision:
+    """No task of the checkpoint is worse than the baseline by more than the margin. Fails CI.
+
+    Blocking holds within one run only; the checkpoint's report asks the store again, for all its cells.
+    """
+    entries = report["comparisons"].get("baseline", [])
+    decisions = {entry["task"]: no_worse(entry, gate.margin) for entry in entries}
+    states = {decision.state for decision in decisions.values()}
+    state = next((s for s in (FAIL, INCONCLUSIVE) if s in states), PASS)
+    told = [f"{task}: {d.why}" for task, d in decisions.items() if d.state == state != PASS]
+    why = "; ".join(told) or f"{len(decisions)} tasks compared with the baseline"
+    return Decision(state, why, {e["task"]: e["mean_diff"] for e in entries if e["mean_diff"] is not None})
 
 
 def enough_coverage(report: dict[str, Any], gate: Gate) -> Decision:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eval_assets.assets.checks import ON_CHECKPOINT
 from eval_assets.assets.comparison import comparison
 from eval_assets.assets.report import statistical_report
 from eval_assets.cells import result
@@ -12,10 +13,14 @@ from eval_assets.settings import load_settings
 from resources.store.resource import EvalStore
 
 
-@dg.asset(partitions_def=checkpoints_def, deps=[statistical_report, comparison], group_name="reports", kinds={"html"})
+@dg.asset(
+    partitions_def=checkpoints_def, deps=[statistical_report, comparison], group_name="reports", kinds={"html"},
+    check_specs=[check.spec("checkpoint_report", checkpoints_def) for check in ON_CHECKPOINT],
+)  # fmt: skip
 def checkpoint_report(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
     """One HTML page and one JSON file for the checkpoint: every task, Holm-corrected comparisons."""
-    found = write_checkpoint_report(store.open(), context.partition_key, load_settings(), context.run.run_id)
+    settings = load_settings()
+    found = write_checkpoint_report(store.open(), context.partition_key, settings, context.run.run_id)
     return result(
         found.version,
         {
@@ -23,4 +28,5 @@ def checkpoint_report(context: dg.AssetExecutionContext, store: EvalStore) -> dg
             "json": dg.MetadataValue.path(found.json),
             "report": dg.MetadataValue.md(checkpoint_markdown(found.data)),
         },
+        checks=[check.result(found.data, settings.gate) for check in ON_CHECKPOINT],
     )

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eval_assets.assets.checks import ON_COMPARISON
 from eval_assets.assets.scores import judge_scores
 from eval_assets.cells import current_cell, result
 from eval_assets.partitions import cells_def
@@ -12,7 +13,10 @@ from resources.store.resource import EvalStore
 
 
 # An asset of its own, so that a new baseline re-reports and the cell's own report stays.
-@dg.asset(partitions_def=cells_def, deps=[judge_scores], group_name="cells", kinds={"duckdb"})
+@dg.asset(
+    partitions_def=cells_def, deps=[judge_scores], group_name="cells", kinds={"duckdb"},
+    check_specs=[check.spec("comparison") for check in ON_COMPARISON],
+)  # fmt: skip
 def comparison(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
     """Paired differences to the baseline and to the previous checkpoint of the run."""
     home, settings = store.open(), load_settings()
@@ -21,4 +25,8 @@ def comparison(context: dg.AssetExecutionContext, store: EvalStore) -> dg.Materi
     lines += [f"- {role}: {why}" for role, why in found.absent.items()]
     for line in lines:
         context.log.info(line[2:])
-    return result(found.version, {"comparison": dg.MetadataValue.md("\n".join(lines) or "nothing to compare with")})
+    return result(
+        found.version,
+        {"comparison": dg.MetadataValue.md("\n".join(lines) or "nothing to compare with")},
+        checks=[check.result(found.entries, settings.gate) for check in ON_COMPARISON],
+    )

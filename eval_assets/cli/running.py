@@ -86,13 +86,13 @@ def run(
 
 def _gate_again(checkpoint: str, task: str, variant: Variant, gate: Gate) -> None:
     """A complete cell runs no more; whether it passes the gate is looked up."""
-    from eval_assets.gates import stored_gate
+    from eval_assets.gates import no_worse_than_baseline
     from eval_assets.pipeline.files import report_name
 
     sys.stderr.write(f"{checkpoint} on {task}: complete, nothing to run\n")
     comparison = store().read_json("reports", task, f"{report_name(checkpoint, variant.id)}.compare.json")
     if comparison is not None and not variant.id:
-        decision = stored_gate(comparison, gate)
+        decision = no_worse_than_baseline(comparison["entries"], gate)
         if not decision.passes(gate.inconclusive):
             raise RunFailed(f"no_worse_than_baseline: {decision.why}")
 

@@ -89,13 +89,15 @@ class Runs:
 
 
 def _cause(result: Any) -> str:
-    """The failed step's error in the words that it was raised with, without Dagster's wrapping."""
+    """The failed check, or the step's error in the words that it was raised with, without Dagster's wrapping."""
+    checks = result.get_asset_check_evaluations()
+    failed = [f"{c.check_name}: {c.description}" for c in checks if not c.passed and c.blocking]
+    if failed:
+        return "; ".join(failed)
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
             error = event.step_failure_data.error
             while error.cause and str(error.cls_name).startswith("Dagster"):
                 error = error.cause
             return str(error.message.strip().partition(": ")[2] or error.message.strip())
-    checks = result.get_asset_check_evaluations()
-    failed = [f"{c.check_name}: {c.description}" for c in checks if not c.passed and c.blocking]
-    return "; ".join(failed) or f"run {result.run_id} failed"
+    return f"run {result.run_id} failed"
