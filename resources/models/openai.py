@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from resources.models.base import LMM, Instance, ModelUnusable, Requests, Response
@@ -15,6 +15,10 @@ from resources.models.openai_wire import as_error, chat_body, parse_completion
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
     from openai import AsyncOpenAI
+
+
+# (request id, body of the reply) -> response; never raises for a reply it cannot read.
+Parse = Callable[[str, bytes], Response]
 
 
 class OpenAIModel(LMM):
@@ -99,19 +103,27 @@ class OpenAIModel(LMM):
         yield  # makes this an async generator
 
     async def _answer(self, request: Instance) -> Response:
+        body = chat_body(request, self.model, self._max_tokens_param, self._extra)
+        return await self._asked(request, "/chat/completions", body, parse_completion)
+
+    async def _asked(self, request: Instance, path: str, body: bytes, parse: Parse) -> Response:
+        """The response to a body, after as many attempts as are allowed."""
         from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
         started = time.perf_counter()
-        body = chat_body(request, self.model, self._max_tokens_param, self._extra)
         attempts = AsyncRetrying(
             stop=stop_after_attempt(1 + self._max_retries),
             wait=self._wait,
             retry=retry_if_result(lambda r: r.error is not None and r.error.retryable),
             retry_error_callback=lambda state: state.outcome.result(),
         )
-        response = await attempts(self._ask, request, body)
+        response = await attempts(self._ask, request, path, body, parse)
         response.timings["total"] = time.perf_counter() - started
         return response
+
+    def _connection(self, request: Instance) -> AsyncOpenAI:
+        """The client that this request goes through: one of several where there are replicas."""
+        return self._client
 
     def _wait(self, state: Any) -> float:
         from tenacity import wait_random_exponential
@@ -120,7 +132,7 @@ class OpenAIModel(LMM):
         backoff: float = wait_random_exponential(multiplier=0.5, max=60)(state)
         return max(backoff, self._resume_at - time.monotonic())
 
-    async def _ask(self, request: Instance, body: bytes) -> Response:
+    async def _ask(self, request: Instance, path: str, body: bytes, parse: Parse) -> Response:
         import httpx2
         import openai
 
@@ -129,13 +141,13 @@ class OpenAIModel(LMM):
         try:
             # The body is built once from parts that are encoded already, and the answer is parsed
             # here: the client's models cost more than the whole way through our storage.
-            raw = await self._client.post(
-                "/chat/completions",
+            raw = await self._connection(request).post(
+                path,
                 cast_to=httpx2.Response,
                 content=body,
                 options={"headers": {"Content-Type": "application/json"}},
             )
-            response = parse_completion(request.id, raw.content)
+            response = parse(request.id, raw.content)
         except openai.APIError as error:
             problem, retry_after = as_error(error, self.model, self.base_url, self._api_key_env, self._key)
             if retry_after:
