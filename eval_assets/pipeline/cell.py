@@ -53,7 +53,7 @@ class Cell:
         """The model, not loaded."""
         point = self.checkpoint
         args = dict(point.model_args)
-        if point.model == "transformers" and point.signature and not Path(point.source).is_dir():
+        if point.has_weights and point.signature and not Path(point.source).is_dir():
             args["revision"] = point.signature  # the commit that the fingerprint stands for, not a later one
         return build_model(point.model, point.source, args, task=self.task.task)
 

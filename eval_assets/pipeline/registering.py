@@ -61,7 +61,7 @@ def identify_checkpoint(store: Store, key: str, *, again: bool = False) -> Check
     """
     point = find_checkpoint(store, key)
     folder = Path(point.source)
-    is_folder = point.model == "transformers" and folder.is_dir()
+    is_folder = point.has_weights and folder.is_dir()
     if is_folder:
         if problem := checkpoint_problem(folder, allow_pickle=bool(point.model_args.get("allow_pickle"))):
             raise ModelUnusable(f"checkpoint {key!r} cannot be evaluated: {problem}")
@@ -79,7 +79,7 @@ def identify_checkpoint(store: Store, key: str, *, again: bool = False) -> Check
 def changed_since(point: Checkpoint) -> bool:
     """Whether a folder's files are no longer those that were hashed (names, sizes, times)."""
     folder = Path(point.source)
-    return point.model == "transformers" and folder.is_dir() and signature(folder) != point.signature
+    return point.has_weights and folder.is_dir() and signature(folder) != point.signature
 
 
 def source_signature(point: Checkpoint) -> str:

@@ -17,7 +17,7 @@ class Checkpoint:
     """One evaluable model, as the store's `checkpoints` table keeps it.
 
     key:    `<run>.<step>`, or a plain name.
-    model:  the implementation: `transformers`, `openai`, `recorded`.
+    model:  the implementation: `transformers`, `openai`, `recorded`, or an engine of models.yaml.
     source: directory, hub id, the endpoint's model name, or the table of recorded answers.
     signature, fingerprint: of `source` when it was hashed last; see `resources.models.identity`.
     """
@@ -34,6 +34,11 @@ class Checkpoint:
     bytes: int | None = None
     suite: str | None = None
     problem: str | None = None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether `source` is a folder of weights or a hub id, and no endpoint and no table of answers."""
+        return self.model not in ("openai", "recorded")
 
     def record(self) -> dict[str, Any]:
         row = asdict(self)

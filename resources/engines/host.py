@@ -1,0 +1,313 @@
+"""The process that owns a slot: `python -m resources.engines.host FOLDER DEVICES`, outliving every run.
+
+Whoever connects to its socket and says what is to be served waits for a lease, and holds it as long
+as the connection stands and it shows signs of life. One JSON object a line, both ways:
+
+    cell → {"want": {...}}              as `Want`; answered with {"event": "hello", ...} and the counters
+    host → {"event": "waiting", "why"}, {"event": "progress", "line"}, {"event": "ready", "url", ...},
+           {"event": "lost", "why"}     the engine died: it is started once more
+           {"event": "failed", "why"}   nothing will come; the connection ends
+    cell → {"in_flight": n}             whenever it becomes or stops being 0
+    cell → {"alive": true}              every few seconds
+    cell → {"release": true}            answered with {"event": "released", ...}
+
+Or one question: {"ask": "status"} or {"ask": "stop"}. When nobody has wanted anything for the idle
+time, the engine is ended and so is this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from resources.engines.arbiter import Waiter, decide
+from resources.engines.server import Engine, EngineFailed, reap
+
+PATIENCE = 600.0  # seconds after which another checkpoint's cells no longer let the served one's go first
+SILENCE = 60.0  # a holder that shows no sign of life for so long has lost its lease
+LINE = 8 * 2**20  # an environment may be large
+
+
+@dataclass
+class Tenant:
+    """A connected cell: waiting, or holding a lease."""
+
+    want: dict[str, Any]
+    writer: asyncio.StreamWriter
+    since: float = field(default_factory=time.monotonic)
+    seen: float = field(default_factory=time.monotonic)
+    holds: bool = False
+    in_flight: int = 0
+
+    async def tell(self, **message: Any) -> None:
+        with contextlib.suppress(ConnectionError):  # its own end of the connection notices
+            self.writer.write(json.dumps(message).encode() + b"\n")
+            await self.writer.drain()
+
+
+class Host:
+    """One slot: at most one engine, its tenants, and who is served next."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tenants: dict[int, Tenant] = {}
+        self.engine: Engine | None = None
+        self.serving: dict[str, Any] | None = None
+        self.changed = asyncio.Event()
+        self.stopping = asyncio.Event()
+        self.starts = 0
+        self.crashes: Counter[str] = Counter()  # by what was served, since a cell of it ended well
+        self.idle_seconds = self.start_seconds = 0.0
+        self._idle_since: float | None = None
+        self._unwanted_since = time.monotonic()
+
+    # --- who comes and goes -------------------------------------------------------------------
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            first = json.loads(await reader.readline() or b"{}")
+            if "ask" in first:
+                writer.write(json.dumps(self.status()).encode() + b"\n")
+                await writer.drain()
+                if first["ask"] == "stop":
+                    self.stopping.set()
+            elif "want" in first:
+                await self._serve(reader, Tenant(first["want"], writer))
+        except (ConnectionError, ValueError):
+            pass  # it was killed, or is no cell of ours
+        finally:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, tenant: Tenant) -> None:
+        number = id(tenant)
+        self.tenants[number] = tenant
+        self.record("asks", checkpoint=tenant.want["label"], holder=tenant.want["holder"])
+        await tenant.tell(event="hello", **self.counters())
+        self._count_idle()
+        self.changed.set()
+        try:
+            while line := await reader.readline():
+                said = json.loads(line)
+                tenant.seen = time.monotonic()
+                if "in_flight" in said:
+                    tenant.in_flight = said["in_flight"]
+                    self._count_idle()
+                if "release" in said:
+                    self.crashes.pop(tenant.want["key"], None)
+                    self._count_idle()
+                    await tenant.tell(event="released", **self.counters())
+                    break
+        finally:
+            self.tenants.pop(number, None)
+            self._unwanted_since = time.monotonic()
+            self.record("leaves", checkpoint=tenant.want["label"], holder=tenant.want["holder"])
+            self._count_idle()
+            self.changed.set()
+
+    def holders(self) -> list[Tenant]:
+        return [t for t in self.tenants.values() if t.holds]
+
+    # --- what is served -----------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until nobody has wanted an engine for its idle time, or somebody says stop."""
+        while not self.stopping.is_set():
+            self.changed.clear()
+            await self._arrange()
+            if not self.tenants and time.monotonic() - self._unwanted_since > self._idle_limit():
+                return
+            await self._until_something_happens()
+            self._drop_silent()
+
+    def _idle_limit(self) -> float:
+        return 60 * float(self.serving["idle_minutes"]) if self.serving else 5.0
+
+    async def _until_something_happens(self) -> None:
+        waits = [asyncio.ensure_future(self.changed.wait()), asyncio.ensure_future(self.stopping.wait())]
+        if self.engine:
+            waits.append(asyncio.ensure_future(self.engine.ended()))
+        done, pending = await asyncio.wait(waits, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+        for wait in pending:
+            wait.cancel()
+        if self.engine and len(waits) == 3 and waits[2] in done:
+            await self._died(waits[2].result())
+
+    async def _arrange(self) -> None:
+        waiting = [Waiter(n, t.want["key"], t.since) for n, t in self.tenants.items() if not t.holds]
+        if not waiting:
+            return
+        serving = self.serving["key"] if self.serving else None
+        decision = decide(serving, len(self.holders()), waiting, time.monotonic(), PATIENCE)
+        if decision.key != serving:
+            await self._switch(self.tenants[decision.granted[0]].want)
+        if self.engine:
+            for number in decision.granted:
+                await self._grant(self.tenants.get(number))
+        for tenant in [t for t in self.tenants.values() if not t.holds]:
+            await tenant.tell(event="waiting", why=f"the engine serves {(self.serving or {}).get('label')}")
+
+    async def _grant(self, tenant: Tenant | None) -> None:
+        if tenant is None or tenant.holds or not self.engine or not self.serving:
+            return  # it left while the engine started
+        tenant.holds = True
+        self._count_idle()
+        self.record("granted", checkpoint=tenant.want["label"], holder=tenant.want["holder"])
+        await tenant.tell(event="ready", url=self.engine.url, log=str(self.engine.log))
+
+    async def _switch(self, want: dict[str, Any]) -> None:
+        """Serve something else. Those that want it and cannot have it are told why."""
+        await self._stop_engine()
+        engine = Engine(self.folder, want["command"], want["env"], want["start_timeout"])
+        self.starts += 1
+        self.record("starts", checkpoint=want["label"], log=engine.log.name)
+
+        async def progress(line: str) -> None:
+            for tenant in self._wanting(want["key"]):
+                await tenant.tell(event="progress", line=line)
+
+        try:
+            await self._while_wanted(engine.start(progress), want["key"])
+        except EngineFailed as error:
+            await engine.stop()
+            self.record("failed", checkpoint=want["label"], why=str(error))
+            await self._refuse(want, f"{want['kind']} cannot serve {want['label']}: {error}")
+            return
+        self.engine, self.serving = engine, want
+        self.start_seconds += engine.start_seconds
+        self.record("ready", checkpoint=want["label"], seconds=round(engine.start_seconds, 2))
+        self._count_idle()
+
+    async def _while_wanted(self, start: Coroutine[Any, Any, None], key: str) -> None:
+        """Give a start up when the host is stopped, or when only others wait by now."""
+        task = asyncio.ensure_future(start)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=0.5)
+                if self.stopping.is_set() or (self.tenants and not self._wanting(key)):
+                    raise EngineFailed("nobody waits for it any more")
+            task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _died(self, code: int) -> None:
+        """Once, those that hold it get another; if that dies too, the checkpoint is at fault and not chance."""
+        assert self.engine
+        assert self.serving
+        engine, want = self.engine, self.serving
+        why = f"the engine ended with {code} while it served {want['label']}: {engine.last_words()}"
+        self.record("died", checkpoint=want["label"], code=code)
+        await self._stop_engine()
+        if self._wanting(want["key"]):
+            self.crashes[want["key"]] += 1
+        if self.crashes[want["key"]] > 1:
+            await self._refuse(want, f"{why}\nIt has been started anew once already.")
+            return
+        for tenant in self.holders():
+            tenant.holds, tenant.in_flight = False, 0
+            await tenant.tell(event="lost", why=why)
+
+    async def _stop_engine(self) -> None:
+        engine, self.engine = self.engine, None
+        self._count_idle()
+        if engine:
+            self.record("stops", checkpoint=(self.serving or {}).get("label"))
+            self.serving = None
+            await engine.stop()
+
+    async def _refuse(self, want: dict[str, Any], why: str) -> None:
+        for tenant in self._wanting(want["key"]):
+            self.tenants.pop(id(tenant), None)
+            await tenant.tell(event="failed", why=why)
+            tenant.writer.close()
+
+    def _drop_silent(self) -> None:
+        for number, tenant in list(self.tenants.items()):
+            if time.monotonic() - tenant.seen > SILENCE:
+                self.record("silent", checkpoint=tenant.want["label"], holder=tenant.want["holder"])
+                self.tenants.pop(number)
+                tenant.writer.close()
+                self.changed.set()
+
+    def _wanting(self, key: str) -> list[Tenant]:
+        return [t for t in self.tenants.values() if t.want["key"] == key]
+
+    # --- what is known of it ------------------------------------------------------------------
+
+    def _count_idle(self) -> None:
+        """Seconds in which the engine was ready, somebody wanted it, and no request was under way."""
+        now = time.monotonic()
+        if self._idle_since is not None:
+            self.idle_seconds += now - self._idle_since
+        working = any(t.in_flight for t in self.tenants.values())
+        self._idle_since = now if self.engine and self.tenants and not working else None
+
+    def counters(self) -> dict[str, float]:
+        """Of this host's whole life; a cell subtracts what it saw when it got its lease."""
+        return {"starts": self.starts, "start_seconds": self.start_seconds, "idle_seconds": self.idle_seconds}
+
+    def status(self) -> dict[str, Any]:
+        self._count_idle()
+        serving = self.serving or {}
+        tenants = [{"checkpoint": t.want["label"], "holder": t.want["holder"], "holds": t.holds} for t in
+                   self.tenants.values()]  # fmt: skip
+        return {
+            "pid": os.getpid(), "key": serving.get("key"), "checkpoint": serving.get("label"),
+            "kind": serving.get("kind"), "url": self.engine.url if self.engine else None,
+            "log": str(self.engine.log) if self.engine else None, "tenants": tenants, **self.counters(),
+        }  # fmt: skip
+
+    def record(self, event: str, **about: Any) -> None:
+        """One line in the slot's history."""
+        with (self.folder / "events.jsonl").open("a") as file:
+            file.write(json.dumps({"at": time.time(), "event": event, **about}) + "\n")
+
+
+async def _serve(folder: Path) -> None:
+    host, path = Host(folder), folder / "host.sock"
+    path.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(host.connected, path, limit=LINE)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, host.stopping.set)
+    host.record("host starts", pid=os.getpid())
+    try:
+        await host.run()
+    finally:
+        path.unlink(missing_ok=True)  # first, so that who comes now starts another host and waits for the lock
+        server.close()
+        for tenant in list(host.tenants.values()):
+            await host._refuse(tenant.want, "the engine's host was stopped (`evals engines stop`)")
+        await host._stop_engine()
+        host.record("host ends", idle_seconds=round(host.idle_seconds, 3), starts=host.starts)
+
+
+def main(folder: Path, devices: list[str]) -> int:
+    locks = [folder / "lock", *(folder.parent / f"gpu-{device}.lock" for device in devices)]
+    held = []  # open until the process ends
+    for path in locks:
+        held.append(path.open("w"))
+        try:
+            fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if path.parent != folder:
+                sys.stderr.write(f"{path.stem} is taken by the engine of another slot: see `evals engines list`\n")
+            return 3
+    if reap(folder):
+        sys.stderr.write("ended an engine whose host was killed\n")
+    asyncio.run(_serve(folder))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
