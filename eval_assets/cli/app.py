@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from eval_assets.cli import models, running, showing
+from eval_assets.cli import engines, models, running, showing
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -16,6 +16,8 @@ app = typer.Typer(
 )  # fmt: skip
 checkpoints_app = typer.Typer(no_args_is_help=True, help="Models that can be evaluated.")
 app.add_typer(checkpoints_app, name="checkpoints")
+engines_app = typer.Typer(no_args_is_help=True, help="Inference servers of this machine, which cells share.")
+app.add_typer(engines_app, name="engines")
 
 app.command("tasks")(showing.tasks)
 app.command("ingest")(running.ingest)
@@ -29,6 +31,9 @@ app.command("leaderboard")(showing.leaderboard)
 app.command("queue")(showing.queue)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)
+engines_app.command("list")(engines.list_engines)
+engines_app.command("logs")(engines.logs)
+engines_app.command("stop")(engines.stop)
 
 
 def main() -> None:

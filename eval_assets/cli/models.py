@@ -12,7 +12,10 @@ from eval_assets.cli.common import Json, parse_pairs, print_json, show, store, t
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 
-Model = Annotated[str | None, typer.Option("--model", help="transformers, openai, recorded (default: by the source)")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="transformers, openai, recorded, vllm, sglang, or an engine by name"),
+]
 ModelArgs = Annotated[str | None, typer.Option("--model-args", "--model_args", help="k=v,k=v")]
 
 
@@ -46,22 +49,27 @@ def list_checkpoints(as_json: Json = False) -> None:
 def resolve(
     name: str, model: str | None, args: dict[str, Any], *, run: str | None = None, step: int | None = None
 ) -> Checkpoint:
-    """The checkpoint that a name, a path or a hub id means, registered.
+    """The checkpoint that a name (registered, or of models.yaml), a path or a hub id means, registered.
 
     Raises ModelUnusable and UnknownCheckpoint.
     """
     from eval_assets.pipeline.cell import find_checkpoint
     from eval_assets.pipeline.registering import from_directory, register
+    from resources.models.configured import load_models
     from resources.models.registry import check_model, source_of
     from resources.store.records import checkpoints
 
-    home = store()
+    home, entry = store(), load_models().models.get(name)
+    if entry is not None:  # as models.yaml has it now, with what is said here over it
+        model, args = model or entry.model, {**entry.args, **args}
+        source = _absolute(source_of(model, args) or entry.source)
+        return register(home, Checkpoint(name, check_model(model), source, args, run=run, step=step))
     if model is None and not args and checkpoints(home).get(checkpoint=name) is not None:
         return find_checkpoint(home, name)
     model = check_model(model or "transformers")
     source = source_of(model, args)
     looks_like_path = Path(name).expanduser().is_dir() or name.startswith((".", "/", "~"))
-    if source is None and model == "transformers" and looks_like_path:
+    if source is None and looks_like_path and Checkpoint("", model, "").has_weights:
         path = Path(name).expanduser()
         if not path.is_dir():
             raise ModelUnusable(f"no directory {path}")
@@ -69,11 +77,15 @@ def resolve(
     elif source is None and model == "transformers" and "/" not in name:
         return find_checkpoint(home, name)  # a plain name that nobody registered: say which there are
     else:
-        local = source is not None and Path(source).expanduser().is_dir()
-        source = str(Path(source).expanduser().resolve()) if local and source else source or name
-        point = Checkpoint(name, model, source, args)
+        point = Checkpoint(name, model, _absolute(source) if source else name, args)
     point = replace(point, run=run or point.run, step=step if step is not None else point.step)
     return register(home, point)
+
+
+def _absolute(source: str) -> str:
+    """A folder's path from anywhere; a hub id and an endpoint's name as they are."""
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.is_dir() else source
 
 
 def import_answers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -49,13 +49,16 @@ class Cell:
     n_items: int
     variant: Variant = Variant()
 
-    def model(self) -> LMM:
+    def model(self, log: Callable[[str], None] = lambda line: None) -> LMM:
         """The model, not loaded."""
         point = self.checkpoint
         args = dict(point.model_args)
-        if point.has_weights and point.signature and not Path(point.source).is_dir():
-            args["revision"] = point.signature  # the commit that the fingerprint stands for, not a later one
-        return build_model(point.model, point.source, args, task=self.task.task)
+        if point.has_weights:
+            args = pinned(point.source, args, point.signature)
+        return build_model(
+            point.model, point.source, args, task=self.task.task, label=point.key,
+            fingerprint=point.fingerprint or "", log=log,
+        )  # fmt: skip
 
     @cached_property
     def engine(self) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from typing import Any
 
 from resources.engines.arbiter import Waiter, decide
 from resources.engines.server import Engine, EngineFailed, reap
+from resources.engines.slots import LOCK, SOCKET
 
 PATIENCE = 600.0  # seconds after which another checkpoint's cells no longer let the served one's go first
 SILENCE = 60.0  # a holder that shows no sign of life for so long has lost its lease
@@ -275,7 +276,7 @@ class Host:
 
 
 async def _serve(folder: Path) -> None:
-    host, path = Host(folder), folder / "host.sock"
+    host, path = Host(folder), folder / SOCKET
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(host.connected, path, limit=LINE)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -293,7 +294,7 @@ async def _serve(folder: Path) -> None:
 
 
 def main(folder: Path, devices: list[str]) -> int:
-    locks = [folder / "lock", *(folder.parent / f"gpu-{device}.lock" for device in devices)]
+    locks = [folder / LOCK, *(folder.parent / f"gpu-{device}.lock" for device in devices)]
     held = []  # open until the process ends
     for path in locks:
         held.append(path.open("w"))

@@ -22,7 +22,10 @@ def main() -> int:
     try:
         # Killed with the keeper, should that be killed itself: forked by the main thread, which stays.
         engine = subprocess.Popen(  # noqa: S603
-            wanted["command"], env=wanted["env"], stdin=subprocess.DEVNULL, preexec_fn=die_with_parent  # noqa: PLW1509
+            wanted["command"],
+            env=wanted["env"],
+            stdin=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,  # noqa: PLW1509
         )
     except OSError as error:
         sys.stderr.write(f"{wanted['command'][0]}: {error.strerror}\n")

@@ -30,9 +30,7 @@ class Launch:
     env: dict[str, str]
 
 
-def launch(
-    options: EngineOptions, model: str, *, revision: str | None = None, devices: tuple[str, ...] = ()
-) -> Launch:
+def launch(options: EngineOptions, model: str, *, revision: str | None = None, devices: tuple[str, ...] = ()) -> Launch:
     """The command that serves a model (a folder, or a hub id at a commit) on these GPUs. Raises ModelUnusable."""
     words = options.command or (str(interpreter(options)), "-m", *_MODULES[options.kind])
     flags = _vllm(options, model) if options.kind == "vllm" else _sglang(options, model)
@@ -57,7 +55,9 @@ def _vllm(o: EngineOptions, model: str) -> list[str]:
 
 def _sglang(o: EngineOptions, model: str) -> list[str]:
     flags = ["--model-path", model, "--served-model-name", SERVED, "--dtype", o.dtype, *_parallel(o)]
-    flags += ["--enable-metrics", "--enable-cache-report"] + ([] if o.chunked_prefill else ["--chunked-prefill-size", "-1"])
+    flags += ["--enable-metrics", "--enable-cache-report"] + (
+        [] if o.chunked_prefill else ["--chunked-prefill-size", "-1"]
+    )
     flags += _optional("--quantization", o.quantization) + _optional("--context-length", o.max_model_len)
     flags += _optional("--mem-fraction-static", o.memory_fraction) + _optional("--chat-template", o.chat_template)
     flags += _json("--limit-mm-data-per-request", o.limit_mm_per_prompt)
@@ -112,7 +112,6 @@ print(found[0] if found else '')
 
 @cache
 def _asked(python: str, kind: Kind, _stamps: tuple[int, ...]) -> str:
-    flags += _optional("--revision", revision)
     env = {k: v for k, v in os.environ.items() if k not in _OURS}
     try:
         done = subprocess.run(  # noqa: S603

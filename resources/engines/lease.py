@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from resources.engines.slots import Slot
+from resources.engines.slots import LOCK, SOCKET, Slot
 from resources.models.base import ModelUnusable
 
 ALIVE = 5.0  # seconds between two signs of life
@@ -172,7 +173,7 @@ async def connect(slot: Slot) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     host: subprocess.Popen[bytes] | None = None
     while True:
         with contextlib.suppress(OSError):
-            return await asyncio.open_unix_connection(slot.socket, limit=LINE)
+            return await asyncio.open_unix_connection(slot.folder / SOCKET, limit=LINE)
         if time.monotonic() > deadline:
             raise ModelUnusable(f"no host for engine slot {slot.name} came up: see {slot.folder / 'host.log'}")
         # One that finds the lock held ends at once: the holder is about to listen, or about to end.
@@ -197,17 +198,27 @@ def _here() -> str:
     return str(Path(__file__).resolve().parents[2])
 
 
-def ask(slot: Slot, question: str) -> dict[str, Any] | None:
-    """The host's status; None where there is no host. `stop` makes it end its engine and itself."""
+def ask(folder: Path, question: str) -> dict[str, Any] | None:
+    """The status of the host in a slot's folder; None where there is no host. `stop` makes it end all."""
     import socket
 
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         try:
-            connection.connect(str(slot.socket))
+            connection.connect(str(folder / SOCKET))
         except OSError:
             return None
         connection.sendall(json.dumps({"ask": question}).encode() + b"\n")
         with connection.makefile() as reply:
             status: dict[str, Any] = json.loads(reply.readline() or "{}")
     return status or None
+
+
+def stop_host(folder: Path) -> bool:
+    """End a slot's engine and its host, and return when both have gone; False where there was none."""
+    status = ask(folder, "stop")
+    if status is None:
+        return False
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # it is held as long as the host lives
+    return True

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from resources.models.base import ModelUnusable
 
+# In a slot's folder: where its host listens, and what it holds as long as it lives.
+SOCKET, LOCK = "host.sock", "lock"
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -29,10 +32,6 @@ class Slot:
     @property
     def folder(self) -> Path:
         return root() / self.name
-
-    @property
-    def socket(self) -> Path:
-        return self.folder / "host.sock"
 
 
 def root() -> Path:

@@ -97,6 +97,7 @@ class Response:
     usage:         `prompt_tokens`, `completion_tokens`, `cached_tokens` where known.
     timings:       seconds: `total`, `first_token` where known, `queued` ...
     loglikelihoods: natural-log probability of each continuation, in their order.
+    continuation_tokens: how many tokens each of them has, where known.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Response:
     timings: Mapping[str, float] = field(default_factory=dict)
     loglikelihoods: tuple[float, ...] | None = None
     error: ResponseError | None = None
+    continuation_tokens: tuple[int, ...] | None = None
 
 
 Requests = Iterable[Instance] | AsyncIterable[Instance]
@@ -135,6 +137,11 @@ class LMM(ABC):
     @abstractmethod
     def engine(self) -> Mapping[str, Any]:
         """Engine name, version and the settings that change answers: part of each request key."""
+
+    @property
+    def observed(self) -> Mapping[str, Any]:
+        """What was seen while it answered (cache hits, speed, idle seconds), once it has been left."""
+        return {}
 
     async def __aenter__(self) -> LMM:
         return self

@@ -4,30 +4,45 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from resources.models.base import LMM, ModelUnusable
+from resources.models.configured import KINDS, load_models
 
-# name: (class, the parameter that `source` goes to). vllm and sglang take their seat here.
+# name: (class, the parameter that `source` goes to). Beside them: the engines of models.yaml.
 _CLASSES = {
     "transformers": ("resources.models.transformers:TransformersModel", "pretrained"),
     "openai": ("resources.models.openai:OpenAIModel", "model"),
     "recorded": ("resources.models.recorded:RecordedModel", "uri"),
 }
+_ENGINE_SOURCE = "pretrained"  # the name that lmms-eval gives it
 
 
 def model_names() -> list[str]:
-    return sorted(_CLASSES)
+    return sorted({*_CLASSES, *KINDS, *load_models().engines})
 
 
-def build_model(name: str, source: str, args: Mapping[str, Any], *, task: str) -> LMM:
+def build_model(
+    name: str,
+    source: str,
+    args: Mapping[str, Any],
+    *,
+    task: str,
+    label: str = "",
+    fingerprint: str = "",
+    log: Callable[[str], None] = lambda line: None,
+) -> LMM:
     """The model, not loaded yet: enter it with `async with`.
 
+    label, fingerprint: of the checkpoint, for engines that several cells share. log: gets lines on
+    what an engine does while a cell waits for it.
     Raises ModelUnusable for an unknown name or argument, naming the ones there are.
     """
-    path, source_parameter = _CLASSES[check_model(name)]
+    if check_model(name) not in _CLASSES:
+        return _served(name, source, args, label, fingerprint, log)
+    path, source_parameter = _CLASSES[name]
     module, attribute = path.split(":")
     cls = getattr(importlib.import_module(module), attribute)
     known = set(inspect.signature(cls).parameters)
@@ -45,21 +60,30 @@ def build_model(name: str, source: str, args: Mapping[str, Any], *, task: str) -
     return model
 
 
+def _served(
+    name: str, source: str, args: Mapping[str, Any], label: str, fingerprint: str, log: Callable[[str], None]
+) -> LMM:
+    from resources.models.served import ServedModel
+
+    project = load_models()
+    overrides = {k: v for k, v in args.items() if k not in {_ENGINE_SOURCE, "revision"}}
+    return ServedModel(
+        source, project.engine(name, overrides), label=label, fingerprint=fingerprint, revision=args.get("revision"),
+        configured_slots=project.slots, log=log,
+    )  # fmt: skip
+
+
 def check_model(name: str) -> str:
     """The name itself, or ModelUnusable with the nearest ones."""
-    if name not in _CLASSES:
-        if name in {"vllm", "sglang"}:
-            raise ModelUnusable(
-                f"{name} runs as a server in an environment of its own (see requirements/{name}.txt): start it, then "
-                "--model openai --model-args model=NAME,base_url=http://127.0.0.1:8000/v1"
-            )
-        near = get_close_matches(name, _CLASSES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "no such implementation"
-        raise ModelUnusable(f"unknown model {name!r}: {hint} There are {', '.join(model_names())}.")
-    return name
+    if name in _CLASSES or load_models().is_engine(name):
+        return name
+    near = get_close_matches(name, model_names(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "no such implementation or engine."
+    raise ModelUnusable(f"unknown model {name!r}: {hint} There are {', '.join(model_names())}.")
 
 
 def source_of(name: str, args: Mapping[str, Any]) -> str | None:
     """The source that model arguments name (`pretrained=...`, `model=...`), if they do."""
-    value = args.get(_CLASSES[check_model(name)][1])
+    parameter = _CLASSES[name][1] if check_model(name) in _CLASSES else _ENGINE_SOURCE
+    value = args.get(parameter)
     return None if value is None else str(value)
