@@ -3,7 +3,8 @@
 Whoever connects to its socket and says what is to be served waits for a lease, and holds it as long
 as the connection stands and it shows signs of life. One JSON object a line, both ways:
 
-    cell → {"want": {...}}              as `Want`; answered with {"event": "hello", ...} and the counters
+    cell → {"want": {...}, "since": t}  as `Want`, and when it first asked
+    host → {"event": "hello", ...}      at once, with the counters
     host → {"event": "waiting", "why"}, {"event": "progress", "line"}, {"event": "ready", "url", ...},
            {"event": "lost", "why"}     the engine died: it is started once more
            {"event": "failed", "why"}   nothing will come; the connection ends
@@ -46,10 +47,11 @@ class Tenant:
 
     want: dict[str, Any]
     writer: asyncio.StreamWriter
-    since: float = field(default_factory=time.monotonic)
+    since: float = 0.0  # by the machine's monotonic clock, which all processes share
     seen: float = field(default_factory=time.monotonic)
     holds: bool = False
     in_flight: int = 0
+    told: str = ""  # what it waits for, as it was told last
 
     async def tell(self, **message: Any) -> None:
         with contextlib.suppress(ConnectionError):  # its own end of the connection notices
@@ -84,7 +86,7 @@ class Host:
                 if first["ask"] == "stop":
                     self.stopping.set()
             elif "want" in first:
-                await self._serve(reader, Tenant(first["want"], writer))
+                await self._serve(reader, Tenant(first["want"], writer, first["since"]))
         except (ConnectionError, ValueError):
             pass  # it was killed, or is no cell of ours
         finally:
@@ -156,7 +158,10 @@ class Host:
             for number in decision.granted:
                 await self._grant(self.tenants.get(number))
         for tenant in [t for t in self.tenants.values() if not t.holds]:
-            await tenant.tell(event="waiting", why=f"the engine serves {(self.serving or {}).get('label')}")
+            why = f"the engine serves {(self.serving or {}).get('label')}"
+            if tenant.told != why:
+                tenant.told = why
+                await tenant.tell(event="waiting", why=why)
 
     async def _grant(self, tenant: Tenant | None) -> None:
         if tenant is None or tenant.holds or not self.engine or not self.serving:

@@ -37,7 +37,8 @@ def main() -> int:
 
 
 def _end_with_host(engine: subprocess.Popen[bytes]) -> None:
-    while sys.stdin.buffer.read1():
+    # Not sys.stdin: a thread that waits inside its buffer makes Python abort at its end (exit code -6).
+    while os.read(0, 1024):
         pass
     engine.terminate()
     try:

@@ -54,6 +54,7 @@ class Lease:
         self.before: dict[str, float] = {}
         self.after: dict[str, float] = {}
         self._ready, self._in_flight, self._failure = asyncio.Event(), 0, ""
+        self._since = time.monotonic()
         self._writer: asyncio.StreamWriter | None = None
         self._released = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,7 +109,7 @@ class Lease:
         try:
             for _ in range(1 + LOST_HOSTS):
                 reader, self._writer = await connect(self.slot)
-                await self._say(want=asdict(self.want))
+                await self._say(want=asdict(self.want), since=self._since)
                 async for line in _lines(reader):
                     self._heard(json.loads(line))
                 if self._failure or self._released.is_set():

@@ -1,0 +1,93 @@
+"""A tiny engine: starts in a moment, has a worker process as real ones do, and answers chat completions.
+
+    python stand_in.py serve MODEL [--start-seconds S] [--die-after N] [--fail TEXT] ... --host H --port P
+
+It stands in for vLLM where what is tested is starting, sharing and ending, and not the answers: each is the
+model's folder name and the question. Flags that it does not know are ignored, as its caller is vLLM's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+def work() -> None:
+    """The part of an engine that holds the GPU and takes no notice of signals sent to its parent."""
+    while True:
+        time.sleep(1)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    answered = 0
+    lock = threading.Lock()
+    options: argparse.Namespace
+
+    def do_GET(self) -> None:
+        body = f"vllm:prompt_tokens_total {10 * Handler.answered}\n" if self.path == "/metrics" else "{}"
+        self._reply(200, body.encode())
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(self.options.seconds)
+        with Handler.lock:
+            Handler.answered += 1
+            if self.options.die_after and Handler.answered > self.options.die_after:
+                os._exit(9)
+        content = asked["messages"][-1]["content"]
+        if not isinstance(content, str):  # which medium was asked about, for those who look where it went
+            urls = [p["image_url"]["url"] for p in content if p["type"] == "image_url"]
+            print("asked", *(hashlib.sha256(url.encode()).hexdigest()[:12] for url in urls), flush=True)
+        text = content if isinstance(content, str) else next(p["text"] for p in content if p["type"] == "text")
+        message = {"role": "assistant", "content": f"{Path(self.options.model).name}: {text}"}
+        usage = {"prompt_tokens": 10, "completion_tokens": 2}
+        reply = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
+        self._reply(200, json.dumps(reply).encode())
+
+    def _reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("verb")
+    parser.add_argument("model")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--start-seconds", type=float, default=0.0)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--die-after", type=int, default=0)
+    parser.add_argument("--die-once", default="")
+    parser.add_argument("--fail", default="")
+    Handler.options, _ = parser.parse_known_args()
+    print(f"INFO stand-in serves {Handler.options.model}", flush=True)
+    if Handler.options.fail:
+        sys.exit(Handler.options.fail)
+    if Handler.options.die_once:  # a file: the second start of the engine lives
+        marker = Path(Handler.options.die_once)
+        Handler.options.die_after = 0 if marker.exists() else Handler.options.die_after
+        marker.touch()
+    multiprocessing.get_context("fork").Process(target=work, daemon=False).start()
+    time.sleep(Handler.options.start_seconds)
+    ThreadingHTTPServer.request_queue_size = 128
+    ThreadingHTTPServer((Handler.options.host, Handler.options.port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
