@@ -22,7 +22,7 @@ def preview(store: Store, task: TaskDef, count: int = 5) -> str:
         for q in batch:
             sha = next((m.sha for m in q.item.media if m.sha and m.kind == "image"), None)
             picture = thumbnail(media.read([sha])[sha]) if sha else q.item.missing_media or ""
-            text = "".join(str(value) for kind, value in q.messages[0].parts if kind == "text")
+            text = "".join(str(value) for kind, value in q.messages[-1].parts if kind == "text")
             lines.append(f"| {_cell(q.item.id)} | {picture} | {_cell(text)} | {_cell(str(q.item.target))} |")
     return "\n".join(lines)
 

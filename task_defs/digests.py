@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
+from pydantic import BaseModel
+
+from task_defs.conversation import Turn
 from task_defs.functions import source_digest
 from task_defs.model import FunctionRef, TaskDef
 
@@ -15,6 +19,8 @@ _LABEL_VERSION = 1
 _DATA_VERSION = 1
 
 _PROMPT_FIELDS = ("description", "doc_to_text", "doc_to_choice", "doc_to_visual", "output_type")
+# Fields that came later: they count where they are given, so that no older task has another digest.
+_LATER_PROMPT_FIELDS = ("system_prompt", "doc_to_messages", "video", "max_pixels", "min_pixels")
 _DATA_FIELDS = (
     "dataset_path",
     "dataset_name",
@@ -37,6 +43,10 @@ def _part(value: Any) -> Any:
     """A field as JSON: a function counts by its name and the source of its file, not by its path."""
     if isinstance(value, FunctionRef):
         return {"function": value.name, "source": source_digest(value)}
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        return [asdict(entry) if isinstance(entry, Turn) else entry for entry in value]
     return value
 
 
@@ -50,7 +60,11 @@ def prompt_digest(task: TaskDef) -> str:
 
     The same on every machine. The rows themselves and the generation parameters are not in it.
     """
-    return _hex([_PROMPT_VERSION, {field: _part(getattr(task, field)) for field in _PROMPT_FIELDS}])
+    later = {name for name in _LATER_PROMPT_FIELDS if getattr(task, name) != TaskDef.model_fields[name].default}
+    if task.scores_target:
+        later.add("doc_to_target")
+    fields = {field: _part(getattr(task, field)) for field in (*_PROMPT_FIELDS, *sorted(later))}
+    return _hex([_PROMPT_VERSION, fields])
 
 
 def label_digest_parts(task: TaskDef) -> dict[str, str]:

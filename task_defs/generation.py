@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -22,11 +23,38 @@ def _texts(value: Any) -> Any:
     return tuple(value)
 
 
+# What the engines themselves pass to a chat template.
+_TEMPLATE_OWN = (
+    "messages",
+    "conversation",
+    "chat_template",
+    "tokenize",
+    "add_generation_prompt",
+    "continue_final_message",
+)
+
+
+def _template_arguments(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError("expected a mapping of names to values, such as {enable_thinking: false}")
+    for name in value:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"expected names, found {name!r}")
+        if name in _TEMPLATE_OWN:
+            raise ValueError(f"'{name}' is not a template's own argument: the engine sets it")
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected values that JSON has ({error})") from error
+    return dict(value)
+
+
 class GenerationKwargs(BaseModel):
     """How answers are sampled. Greedy unless told otherwise, as in lmms-eval.
 
     max_tokens is also accepted as `max_new_tokens`, stop as `until`. `do_sample: false` means
     temperature 0; `do_sample: true` without a temperature means 1. None: the engine's default.
+    chat_template_kwargs: variables of the model's chat template, such as `enable_thinking`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +65,7 @@ class GenerationKwargs(BaseModel):
     top_k: Annotated[int, Field(strict=True, ge=-1)] | None = None
     stop: Annotated[tuple[str, ...], BeforeValidator(_texts)] = ()
     seed: Annotated[int, Field(strict=True)] | None = None
+    chat_template_kwargs: Annotated[dict[str, Any], BeforeValidator(_template_arguments)] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -63,8 +92,8 @@ class GenerationKwargs(BaseModel):
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """What is set, JSON-able: `max_tokens`, `temperature`, `top_p`, `top_k`, `stop`, `seed`."""
-        found = {k: v for k, v in self.model_dump().items() if v is not None and v != ()}
+        """What is set, JSON-able: `max_tokens`, `temperature`, ..., by the names of the fields."""
+        found = {k: v for k, v in self.model_dump().items() if v is not None and v not in ((), {})}
         if "stop" in found:
             found["stop"] = list(found["stop"])
         return found

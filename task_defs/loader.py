@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from task_defs.errors import Problem, TaskError, nearest
 from task_defs.functions import DOTTED, find_function
 from task_defs.model import TaskDef
-from task_defs.validation import judge_problems, validation_problems
+from task_defs.validation import judge_problems, reading_problems, validation_problems
 from task_defs.yaml_source import FunctionTag, RawTask, read_task_yaml
 
 CATALOG = Path(__file__).parent / "catalog"
 _FUNCTIONS_ONLY = ("docs", "process_docs")
 _MAYBE_FUNCTIONS = (
     "doc_to_text",
+    "doc_to_messages",
     "doc_to_target",
     "doc_to_choice",
     "doc_to_visual",
@@ -100,6 +101,8 @@ def _load(path: Path, root: Path) -> TaskDef:
     name = str(raw.fields.get("task", path.stem))
     fields, problems = _with_functions(raw)
     broken = {problem.field.partition(".")[0] for problem in problems}
+    if "doc_to_messages" in broken:
+        broken.add("doc_to_text")  # which is not missing: the messages are to be mended
     task: TaskDef | None = None
     try:
         task = TaskDef.model_validate(fields)
@@ -109,9 +112,9 @@ def _load(path: Path, root: Path) -> TaskDef:
         problems += judge_problems(fields.get("judge"), raw)
     if task is not None:
         task._path, task._marks = path, raw.marks
-        from task_defs.render import template_problems
+        from task_defs.template_checks import template_problems
 
-        problems += template_problems(task)
+        problems += template_problems(task) + reading_problems(task)
     if problems or task is None:
         raise TaskError(sorted(problems, key=lambda p: (p.file, p.line)), name)
     return task

@@ -17,8 +17,10 @@ from pydantic import (
     model_validator,
 )
 
+from task_defs.conversation import WrongTurns, read_turns
 from task_defs.errors import Mark, fault
 from task_defs.generation import GenerationKwargs
+from task_defs.media_spec import Count, VideoSpec
 
 TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Source = Literal["auto", "huggingface", "parquet", "jsonl", "lance", "function"]
@@ -71,6 +73,17 @@ def _choice(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and value:
         return tuple(v if isinstance(v, str) else str(v) for v in value)
     raise ValueError("expected a field name, a Jinja list expression, a function or a list of choices")
+
+
+def _messages(value: Any) -> Any:
+    if value is None or isinstance(value, (str, FunctionRef)):
+        return value
+    try:
+        return read_turns(value)
+    except WrongTurns as wrong:
+        if not wrong.where:
+            raise ValueError(f"{wrong.message}; a field, a function and Jinja are taken too") from wrong
+        raise fault(wrong.where, wrong.message) from wrong
 
 
 def _inside(value: str) -> str:
@@ -152,10 +165,15 @@ class TaskDef(BaseModel):
     process_docs: Function | None = None
 
     # What the model sees.
+    system_prompt: Text | None = None
     description: str = ""
-    doc_to_text: Text
+    doc_to_text: Text = ""
+    doc_to_messages: Annotated[Any, BeforeValidator(_messages)] = None  # str, FunctionRef or tuple of Turn
     doc_to_choice: Annotated[str | tuple[str, ...] | FunctionRef | None, BeforeValidator(_choice)] = None
     doc_to_visual: Annotated[tuple[str, ...] | FunctionRef | None, BeforeValidator(_visual)] = None
+    video: VideoSpec = VideoSpec(mode="native")
+    max_pixels: Count | None = None
+    min_pixels: Count | None = None
     output_type: OutputType = "generate_until"
     generation_kwargs: GenerationKwargs = GenerationKwargs()
     repeats: Annotated[int, Field(strict=True, ge=1)] = 1
@@ -186,6 +204,9 @@ class TaskDef(BaseModel):
             raise fault("docs", f"a function that yields rows cannot be read with source '{self.source}'")
         if not (self.dataset_path or self.data_files or self.docs):
             raise fault("dataset_path", "say where the rows are: dataset_path, data_files or docs")
+        self._one_prompt()
+        if self.max_pixels and self.min_pixels and self.min_pixels > self.max_pixels:
+            raise fault("min_pixels", f"expected at most max_pixels ({self.max_pixels}), found {self.min_pixels}")
         if self.output_type == "multiple_choice" and self.doc_to_choice is None:
             raise fault("output_type", "`multiple_choice` needs `doc_to_choice`")
         if self.data_files and self.test_split not in self.data_files:
@@ -201,6 +222,22 @@ class TaskDef(BaseModel):
                 raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")
             seen.add(metric.name)
         return self
+
+    def _one_prompt(self) -> None:
+        if self.doc_to_messages is None:
+            if "doc_to_text" not in self.model_fields_set:
+                raise fault("doc_to_text", "this field is required (or doc_to_messages)")
+            return
+        for name in ("doc_to_text", "description"):
+            if getattr(self, name):
+                raise fault(name, "doc_to_messages is the whole conversation: leave this field out, or empty")
+        if self.system_prompt and isinstance(self.doc_to_messages, tuple) and self.doc_to_messages[0].role == "system":
+            raise fault("system_prompt", "doc_to_messages begins with a system message: keep one of them")
+
+    @property
+    def scores_target(self) -> bool:
+        """Whether the label itself is the continuation whose likelihood is asked for."""
+        return self.output_type == "loglikelihood" and self.doc_to_choice is None
 
     @property
     def path(self) -> Path | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 Part = tuple[str, str | int]  # ("text", str) or ("media", index); the Part of a request's message
 
-_PLACEHOLDER = re.compile(r"<(image|video|audio)(?:[ _]?([1-9][0-9]?))?>")
+PLACEHOLDER = re.compile(r"<(image|video|audio)(?:[ _]?([1-9][0-9]?))?>")
 
 
 def place_media(text: str, n_media: int, kinds: Sequence[str] | None = None) -> tuple[Part, ...]:
@@ -25,7 +25,7 @@ def place_media(text: str, n_media: int, kinds: Sequence[str] | None = None) -> 
     pools = list(kinds) if kinds is not None else [""] * n_media
     if len(pools) != n_media:
         raise ValueError(f"{n_media} media but {len(pools)} kinds")
-    found = list(_PLACEHOLDER.finditer(text))
+    found = list(PLACEHOLDER.finditer(text))
     placed: dict[int, int] = {}  # which placeholder -> which medium
     for number, match in enumerate(found):
         if match[2]:

@@ -6,43 +6,25 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from task_defs.conversation import Placed, WrongTurns, place_turns
 from task_defs.errors import Problem, RenderError
 from task_defs.functions import load_function
 from task_defs.media import is_media
 from task_defs.model import FunctionRef, TaskDef
-from task_defs.placement import Part, place_media
+from task_defs.placement import PLACEHOLDER, Part, place_media
 from task_defs.plain import plain
-from task_defs.templates import (
-    Doc,
-    TemplateSyntaxError,
-    UndefinedError,
-    compile_text,
-    compile_value,
-    is_template,
-    single_expression,
+from task_defs.rules import (
+    MissingField,
+    choices_rule,
+    field_rule,
+    listed,
+    messages_rule,
+    reader,
+    system_rule,
+    target_rule,
+    text_rule,
 )
-
-_TEMPLATES = ("description", "doc_to_text", "doc_to_choice", "doc_to_id", "doc_to_target", "cluster_key")
-
-
-class _Missing(LookupError):
-    """A field that a task names and a row does not have."""
-
-
-def _field(name: str) -> Callable[[Doc], Any]:
-    def read(doc: Doc) -> Any:
-        if name not in doc:
-            raise _Missing(f"the row has no field '{name}' (it has {', '.join(map(str, doc)) or 'none'})")
-        return doc[name]
-
-    return read
-
-
-def _reader(rule: str | FunctionRef) -> Callable[[Doc], Any]:
-    """A function, a Jinja value or a field."""
-    if isinstance(rule, FunctionRef):
-        return load_function(rule)
-    return compile_value(rule) if is_template(rule) else _field(rule)
+from task_defs.templates import Doc, UndefinedError, compile_text
 
 
 class TaskFunctions:
@@ -55,35 +37,16 @@ class TaskFunctions:
 
     def __init__(self, task: TaskDef) -> None:
         self.task = task
-        self._id = None if task.doc_to_id is None else _reader(task.doc_to_id)
+        self._id = None if task.doc_to_id is None else reader(task.doc_to_id)
         self._description = compile_text(task.description) if task.description else None
-        self._text = self._compile_text(task.doc_to_text)
-        self._target = self._compile_target(task.doc_to_target)
-        self._choices = self._compile_choices(task.doc_to_choice)
+        self._text = text_rule(task.doc_to_text)
+        self._system = system_rule(task.system_prompt)
+        self._messages = messages_rule(task.doc_to_messages)
+        self._target = target_rule(task.doc_to_target)
+        self._choices = choices_rule(task.doc_to_choice)
         self._visuals = load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
-        self._cluster = None if task.cluster_key is None else _reader(task.cluster_key)
-        self._categories = {name: _field(name) for name in task.report_by}
-
-    @staticmethod
-    def _compile_text(rule: str | FunctionRef) -> Callable[[Doc], Any]:
-        if isinstance(rule, str) and not rule.isidentifier():
-            return compile_text(rule)  # without braces: a constant
-        return _reader(rule)
-
-    @staticmethod
-    def _compile_target(rule: Any) -> Callable[[Doc], Any]:
-        if isinstance(rule, (str, FunctionRef)):
-            return _reader(rule)
-        return lambda doc: rule
-
-    @staticmethod
-    def _compile_choices(rule: Any) -> Callable[[Doc], Any] | None:
-        if rule is None:
-            return None
-        if isinstance(rule, tuple):
-            entries = [compile_text(entry) for entry in rule]
-            return lambda doc: [entry(doc) for entry in entries]
-        return _reader(rule)
+        self._cluster = None if task.cluster_key is None else reader(task.cluster_key)
+        self._categories = {name: field_rule(name) for name in task.report_by}
 
     def _call(self, field: str, function: Callable[[Doc], Any], doc: Doc, item: str = "") -> Any:
         try:
@@ -96,7 +59,7 @@ class TaskFunctions:
             item = self.item_id(doc, -1)
         mark = self.task.mark(field)
         what = str(error)
-        if isinstance(error, Exception) and not isinstance(error, (_Missing, UndefinedError)):
+        if isinstance(error, Exception) and not isinstance(error, (MissingField, UndefinedError, WrongTurns)):
             what = f"{type(error).__name__}: {error}"
         who = f"item {item}" if item else f"item {json.dumps(plain(doc), ensure_ascii=False)[:80]}"
         return RenderError(
@@ -127,12 +90,41 @@ class TaskFunctions:
             return text
         return str(self._call("description", self._description, doc, item)) + text
 
+    def conversation(self, doc: Doc, kinds: Sequence[str], item: str = "", *, whole: bool = True) -> tuple[Placed, ...]:
+        """Everything that a model is told: roles, and the parts of each message with media placed.
+
+        kinds: `image`, `video` or `audio` of each medium. Of a single prompt's media see
+        `place_media`; in `doc_to_messages` media and placeholders must match, see `place_turns`.
+        whole: False where a medium of the item is missing, so that they cannot match.
+        """
+        system = self._system_turn(doc, item)
+        if self._messages is None:
+            text = self.text(doc, item)
+            if whole and "video" in kinds and "image" not in kinds and _asks_for_picture(text):
+                what = "the prompt has <image>, but the item has a video and no image: write <video>"
+                raise self._error("doc_to_text", doc, item, what)
+            return (*system, ("user", place_media(text, len(kinds), kinds)))
+        turns = self._call("doc_to_messages", self._messages, doc, item)
+        if system and turns[0].role == "system":
+            raise self._error("doc_to_messages", doc, item, "begins with a system message, and so does system_prompt")
+        if not whole:
+            return (*system, *((turn.role, (("text", "\n".join(turn.texts)),)) for turn in turns))
+        return (*system, *self._call("doc_to_messages", lambda _: place_turns(turns, kinds), doc, item))
+
+    def _system_turn(self, doc: Doc, item: str) -> tuple[Placed, ...]:
+        if self._system is None:
+            return ()
+        text = self._call("system_prompt", self._system, doc, item)
+        if not isinstance(text, str):
+            raise self._error("system_prompt", doc, item, f"expected text, found {text!r}")
+        return (("system", (("text", text),)),) if text else ()
+
     def target(self, doc: Doc, item: str = "") -> Any:
         """The label as JSON-able data; None where the row has none."""
         try:
             found = self._target(doc)
-            return plain(_listed(found))
-        except (_Missing, UndefinedError):
+            return plain(listed(found))
+        except (MissingField, UndefinedError):
             return None
         except Exception as error:
             raise self._error("doc_to_target", doc, item, error) from error
@@ -141,7 +133,7 @@ class TaskFunctions:
         """The options in order; None where the task or this row has none."""
         if self._choices is None:
             return None
-        found = _listed(self._call("doc_to_choice", self._choices, doc, item))
+        found = listed(self._call("doc_to_choice", self._choices, doc, item))
         if found is None:
             return None
         if isinstance(found, (str, Mapping)) or not isinstance(found, Iterable):
@@ -160,11 +152,11 @@ class TaskFunctions:
     def visuals(self, doc: Doc, item: str = "") -> list[Any]:
         """The media of a row in order, as `read_media` takes them; null fields have none."""
         if self._visuals is not None:
-            found = _listed(self._call("doc_to_visual", self._visuals, doc, item))
+            found = listed(self._call("doc_to_visual", self._visuals, doc, item))
             values = found if isinstance(found, (list, tuple)) else [found]
         else:
             fields = self.visual_fields(doc)
-            values = [self._call("doc_to_visual", _field(name), doc, item) for name in fields]
+            values = [self._call("doc_to_visual", field_rule(name), doc, item) for name in fields]
         flat: list[Any] = []
         for value in values:
             flat.extend(value if isinstance(value, (list, tuple)) else [value])
@@ -181,9 +173,8 @@ class TaskFunctions:
         return {name: _word(value) for name, value in found.items() if value is not None}
 
 
-def _listed(value: Any) -> Any:
-    """A generator (what Jinja's `map` and `select` give) as a list."""
-    return list(value) if hasattr(value, "__next__") else value
+def _asks_for_picture(text: str) -> bool:
+    return any(match[1] == "image" for match in PLACEHOLDER.finditer(text))
 
 
 def _word(value: Any) -> str:
@@ -209,30 +200,3 @@ def messages(
 def judge_spec(task: TaskDef) -> dict[str, Any]:
     """The task's judge as `judges.get_judge` takes it: functions of the task's folder are loaded."""
     return {key: load_function(value) if isinstance(value, FunctionRef) else value for key, value in task.judge.items()}
-
-
-def template_problems(task: TaskDef) -> list[Problem]:
-    """Faults of Jinja in any field of the task."""
-    problems = []
-    for field in _TEMPLATES:
-        value = getattr(task, field)
-        sources = value if isinstance(value, tuple) else (value,)
-        for source in (s for s in sources if isinstance(s, str) and is_template(s)):
-            mark = task.mark(field)
-            file, line = (mark.file, mark.line) if mark else ("", 0)
-            try:
-                compile_text(source)
-                if field == "doc_to_choice" and not isinstance(value, tuple) and not single_expression(source):
-                    problems.append(
-                        Problem(
-                            f"expected one {{{{ expression }}}} that gives a list, found {source!r}",
-                            field,
-                            file,
-                            line,
-                        )
-                    )
-            except TemplateSyntaxError as error:
-                if mark and mark.block:
-                    line += error.lineno
-                problems.append(Problem(f"not Jinja: {error.message}", field, file, line))
-    return problems

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from task_defs.errors import Mark, Problem, nearest
 from task_defs.generation import GenerationKwargs
+from task_defs.media_spec import VideoSpec
 from task_defs.model import FunctionRef, MetricSpec, TaskDef
 from task_defs.yaml_source import RawTask
 
@@ -18,11 +19,19 @@ _ELSEWHERE = {
     "filter_list": "answers are extracted by the judge: see its settings",
     "lmms_eval_specific_kwargs": "write the prompt in doc_to_text or in a task that includes this one",
     "dataset_kwargs": "a private data set is read with your own Hugging Face login",
+    "chat_template_kwargs": "write it in generation_kwargs",
     "num_fewshot": "write the examples in `description` or in doc_to_text",
     "fewshot_split": "write the examples in `description` or in doc_to_text",
     "training_split": "only test_split is read",
     "validation_split": "only test_split is read: set test_split to the split's name",
 }
+# Kinds of response, as `Judge.reads` names them, in the words of a task.
+_RESPONSES = {
+    "text": "a text (output_type generate_until)",
+    "choices": "log-likelihoods of the choices",
+    "label": "the log-likelihood of the label (output_type loglikelihood without doc_to_choice)",
+}
+_PARTS: dict[str, type[BaseModel]] = {"generation_kwargs": GenerationKwargs, "video": VideoSpec}
 
 
 def validation_problems(error: ValidationError, raw: RawTask) -> Iterator[Problem]:
@@ -63,7 +72,7 @@ def _unknown_field(location: list[str]) -> str:
         if name in _ELSEWHERE:
             return f"not a field here: {_ELSEWHERE[name]}"
         return f"unknown field: {nearest(name, TaskDef.model_fields, 'known fields')}"
-    model = GenerationKwargs if location[0] == "generation_kwargs" else MetricSpec
+    model = _PARTS.get(location[0], MetricSpec)
     return f"unknown field: {nearest(name, model.model_fields, 'known fields')}"
 
 
@@ -82,3 +91,17 @@ def judge_problems(judge: Any, raw: RawTask) -> list[Problem]:
         mark = _nearest_mark(("judge", "name"), raw)
         return [Problem(str(error), "judge", mark.file, mark.line)]
     return []
+
+
+def reading_problems(task: TaskDef) -> list[Problem]:
+    """A judge that cannot read what this task gives it: found before anything is asked."""
+    from judges import judge_class, judge_names
+
+    given = "label" if task.scores_target else "text" if task.output_type == "generate_until" else "choices"
+    name = task.judge["name"]
+    if name not in judge_names() or given in judge_class(name).reads:
+        return []
+    able = " or ".join(one for one in judge_names() if given in judge_class(one).reads)
+    message = f"{name!r} cannot read what this task gives it, {_RESPONSES[given]}: use {able}"
+    mark = task.mark("judge", "name") or Mark("", 0)
+    return [Problem(message, "judge", mark.file, mark.line)]

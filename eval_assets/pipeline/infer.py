@@ -7,18 +7,20 @@ import contextlib
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
-from eval_assets.pipeline.cell import Cell, complete_outputs, finish
+from eval_assets.pipeline.cell import Cell, complete_outputs, finish, refuse_unanswerable
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.media_pool import MediaPool
 from eval_assets.pipeline.progress import Progress
-from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, question
+from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, media_policy, question
 from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
 from resources.models import LMM, Instance, ModelUnusable, Response
 from resources.models.base import PERMANENT
+from resources.models.concurrent import unless_refused
 from resources.store import Store
 from resources.store.outputs import Asked, row_of
 
@@ -45,6 +47,7 @@ class Inferred:
     errors: int = 0  # permanent ones, kept as rows
     missing_media: int = 0
     causes: dict[str, int] = field(default_factory=dict)
+    observed: dict[str, Any] = field(default_factory=dict)  # what the model's engine counted meanwhile
 
 
 def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) -> Inferred:
@@ -56,6 +59,7 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     if record is not None:
         log(f"{cell.checkpoint.key} on {cell.task.task}: complete, nothing to ask")
         return Inferred(version=record["version"], rows=record["n_rows"])
+    refuse_unanswerable(cell.checkpoint, cell.task)
     store.ensure_writable()
     name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
     with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):
@@ -91,12 +95,13 @@ class _Inference:
         try:
             first = await anext(instances, None)
             if first is not None:  # else no model is loaded
-                async with self.cell.model() as model:
+                async with self.cell.model(self.log) as model:
                     if changed_since(self.cell.checkpoint):
                         raise ModelUnusable(
                             f"{self.cell.checkpoint.source} was written to while it was loaded: run the cell again"
                         )
                     await self._ask(model, _chain(first, instances))
+                self.done.observed = dict(model.observed)
         finally:
             await instances.aclose()
         self._share()
@@ -111,7 +116,7 @@ class _Inference:
 
     async def _ask(self, model: LMM, instances: AsyncIterator[Instance]) -> None:
         likely = self.cell.task.output_type != "generate_until"
-        responses = model.loglikelihood(instances) if likely else model.generate_until(instances)
+        responses = unless_refused(model.loglikelihood if likely else model.generate_until, instances)
         in_a_row = 0
         # Closed before the requests are: its workers may be waiting for the next of them.
         async with contextlib.aclosing(responses), RowWriter(self.table.append) as writer:
@@ -165,7 +170,8 @@ class _Inference:
             await asyncio.gather(reading, return_exceptions=True)
 
     def _chunks(self) -> Iterator[list[Instance]]:
-        items, media = items_of(self.store, self.cell.task).pin(), MediaPool(media_of(self.store, self.cell.task))
+        task = self.cell.task
+        items, media = items_of(self.store, task).pin(), MediaPool(media_of(self.store, task), media_policy(task))
         limit = self.cell.variant.limit
         order = array("q", (row for row in items.media_order() if limit is None or row < limit))
         for start in range(0, len(order), CHUNK):
@@ -208,14 +214,16 @@ class _Inference:
         gen = dict(self.cell.gen_kwargs)
         if "seed" in gen:
             gen["seed"] += asked.sample  # one seed for all samples would give one answer K times
+        given = media.given(asked_question)
         return Instance(
-            messages=asked_question.messages,
-            media_list=media.of(asked_question),
+            messages=given.messages,
+            media_list=given.media,
             gen_kwargs=gen,
             continuations=asked_question.continuations,
             id=asked.request_key,
             item_id=asked.item_id,
             sample=asked.sample,
+            refused=given.refused,
         )
 
     # --- one answer for several questions -----------------------------------------------------

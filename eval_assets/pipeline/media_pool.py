@@ -1,44 +1,140 @@
-"""Media of the questions that are about to be asked: each read once, encoded once, and let go."""
+"""Media of the questions that are about to be asked: each read, prepared and encoded once, and let go."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from eval_assets.pipeline.questions import Question
-from resources.models import Media
+from resources.media import MediaPolicy
+from resources.models import Media, Message, ResponseError
+from resources.models.pictures import BadPicture
 from resources.store.media import MediaTable
 from resources.store.outputs import Asked
+from resources.video import BadVideo
+
+Entry = tuple[Question, Asked]
+Sent = tuple[Media, ...] | ResponseError  # what is sent for one stored medium, or why nothing can be
+# Media that are prepared at the same time, ahead of the questions on them.
+_WORKERS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A question as it is sent. refused: why it cannot be; then its media are incomplete."""
+
+    messages: tuple[Message, ...]
+    media: tuple[Media, ...]
+    refused: ResponseError | None = None
 
 
 class MediaPool:
-    """Media of neighbouring questions: each read once and encoded once."""
+    """Media of neighbouring questions: each read once, prepared once and encoded once."""
 
-    def __init__(self, table: MediaTable) -> None:
+    def __init__(self, table: MediaTable, policy: MediaPolicy | None = None) -> None:
         self._table = table
-        self._held: OrderedDict[str, Media] = OrderedDict()
+        self._policy = policy or MediaPolicy()
+        self._held: dict[str, Sent] = {}
 
-    def within(self, lacking: list[tuple[Question, Asked]], limit: int) -> Iterator[list[tuple[Question, Asked]]]:
+    def within(self, lacking: list[Entry], limit: int) -> Iterator[list[Entry]]:
         """The questions in batches whose media together stay below `limit` bytes, media loaded."""
-        batch: list[tuple[Question, Asked]] = []
+        for batch in self._by_stored_size(lacking, limit):
+            refs = [m for asked_question, _ in batch for m in asked_question.item.media if m.sha]
+            if any(self._policy.applies(m.kind) for m in refs):
+                yield from self._prepared(batch, limit)
+            else:
+                self._load(batch)
+                yield batch
+
+    def given(self, asked_question: Question) -> Given:
+        """Messages and media of a question of the latest batch; a video's place may take several pictures."""
+        sent = [self._held[m.sha] for m in asked_question.item.media if m.sha]
+        refused = next((found for found in sent if isinstance(found, ResponseError)), None)
+        groups = [found for found in sent if not isinstance(found, ResponseError)]
+        if refused or all(len(group) == 1 for group in groups):
+            return Given(asked_question.messages, tuple(m for group in groups for m in group), refused)
+        starts = [sum(map(len, groups[:n])) for n in range(len(groups))]
+        messages = tuple(_spread(message, groups, starts) for message in asked_question.messages)
+        return Given(messages, tuple(m for group in groups for m in group))
+
+    def _by_stored_size(self, lacking: list[Entry], limit: int) -> Iterator[list[Entry]]:
+        batch: list[Entry] = []
         held: dict[str, int] = {}
         for entry in lacking:
-            sizes = {m.sha: self._table.size(m.sha) for m in entry[0].item.media if m.sha}
+            # A video that is sampled is read where its frames are, and never as a whole.
+            media = [m for m in entry[0].item.media if m.sha and not self._policy.samples(m.kind)]
+            sizes = {m.sha: self._table.size(m.sha) for m in media if m.sha}
             if batch and sum({**held, **sizes}.values()) > limit:
-                self._load(batch)
                 yield batch
                 batch, held = [], {}
             held.update(sizes)
             batch.append(entry)
         if batch:
-            self._load(batch)
             yield batch
 
-    def _load(self, batch: list[tuple[Question, Asked]]) -> None:
-        mimes = {m.sha: m.mime for asked_question, _ in batch for m in asked_question.item.media if m.sha}
-        self._held = OrderedDict((sha, self._held[sha]) for sha in mimes if sha in self._held)
+    def _load(self, batch: list[Entry]) -> None:
+        """Hold the batch's media as they are stored, in one planned read."""
+        mimes = _mimes(batch)
+        self._held = {sha: self._held[sha] for sha in mimes if sha in self._held}
         found = self._table.read([sha for sha in mimes if sha not in self._held])
-        self._held.update({sha: Media(data, mimes[sha], sha) for sha, data in found.items()})
+        self._held.update({sha: (Media(data, mimes[sha], sha),) for sha, data in found.items()})
 
-    def of(self, asked_question: Question) -> tuple[Media, ...]:
-        return tuple(self._held[m.sha] for m in asked_question.item.media if m.sha)
+    def _prepared(self, batch: list[Entry], limit: int) -> Iterator[list[Entry]]:
+        """The batch in parts that stay below the limit as they are sent; what follows is prepared meanwhile."""
+        mimes = _mimes(batch)
+        self._held = {sha: self._held[sha] for sha in mimes if sha in self._held}
+        ahead = deque(sha for sha in mimes if sha not in self._held)
+        stored = self._table.read([sha for sha in ahead if not self._samples(mimes[sha])])
+        running: dict[str, Future[Sent]] = {}
+        part: list[Entry] = []
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media") as workers:
+
+            def start(sha: str) -> Future[Sent]:
+                return workers.submit(self._prepare, sha, mimes[sha], stored.pop(sha, None))
+
+            for entry in batch:
+                found = {}
+                for sha in _mimes([entry]):
+                    while ahead and len(running) < _WORKERS:
+                        following = ahead.popleft()
+                        running[following] = start(following)
+                    known = self._held.get(sha)
+                    found[sha] = known if known is not None else (running.pop(sha, None) or start(sha)).result()
+                if part and _bytes({**self._held, **found}) > limit:
+                    yield part
+                    part, self._held = [], {}
+                self._held.update(found)
+                part.append(entry)
+            yield part
+
+    def _samples(self, mime: str) -> bool:
+        return self._policy.samples(mime.split("/", 1)[0])
+
+    def _prepare(self, sha: str, mime: str, data: bytes | None) -> Sent:
+        try:
+            return self._policy.prepare(self._table.open(sha) if data is None else data, mime, sha)
+        except (BadPicture, BadVideo) as error:
+            return ResponseError("bad_media", str(error), retryable=False)
+
+
+def _mimes(batch: Sequence[Entry]) -> dict[str, str]:
+    return {m.sha: m.mime for asked_question, _ in batch for m in asked_question.item.media if m.sha}
+
+
+def _bytes(held: dict[str, Sent]) -> int:
+    return sum(len(m.data) for sent in held.values() if not isinstance(sent, ResponseError) for m in sent)
+
+
+def _spread(message: Message, groups: Sequence[tuple[Media, ...]], starts: Sequence[int]) -> Message:
+    """A message whose media stand for groups of media, one after the other."""
+    parts: list[tuple[str, str | int]] = []
+    for kind, value in message.parts:
+        if kind == "media":
+            first = starts[int(value)]
+            parts += [("media", first + n) for n in range(len(groups[int(value)]))]
+        else:
+            parts.append((kind, value))
+    return Message(message.role, tuple(parts))

@@ -9,10 +9,11 @@ from typing import Any
 
 from eval_assets.pipeline.ingest import items_of
 from eval_assets.versions import digest, digest_sequence, input_hash
+from resources.media import MediaPolicy
 from resources.models.base import Message
 from resources.store import Store
 from resources.store.records import datasets, digests
-from task_defs import Item, MediaRef, TaskDef, compile_task, label_digest, place_media, prompt_digest
+from task_defs import Item, MediaRef, TaskDef, compile_task, label_digest, prompt_digest
 
 Rows = Iterable[list[dict[str, Any]]]
 COLUMNS = ("item_id", "item_hash", "doc", "media", "media_cluster")
@@ -38,13 +39,27 @@ class Question:
 def question(task: TaskDef, row: Mapping[str, Any]) -> Question:
     """A stored row, rendered. Raises RenderError naming task, field and item."""
     item = item_of(task, row)
-    text = compile_task(task).text(item.doc, item.id)
-    present = [m for m in item.media if m.sha]
-    parts = place_media(text, len(present), [m.kind for m in present])
-    messages = (Message("user", parts),)
-    continuations = item.choices or () if task.output_type != "generate_until" else ()
+    kinds = [m.kind for m in item.media if m.sha]
+    turns = compile_task(task).conversation(item.doc, kinds, item.id, whole=item.missing_media is None)
+    messages = tuple(Message(role, parts) for role, parts in turns)
+    continuations = _continuations(task, item)
     shas = [m.sha or f"missing: {m.missing}" for m in item.media]
-    return Question(item, messages, continuations, input_hash([["user", parts]], shas, continuations))
+    seen: list[Any] = [[role, parts] for role, parts in turns]
+    if changes := media_policy(task).changes(kinds):
+        seen.append(["media", changes])
+    return Question(item, messages, continuations, input_hash(seen, shas, continuations))
+
+
+def _continuations(task: TaskDef, item: Item) -> tuple[str, ...]:
+    """The texts whose likelihood is asked for: the label, or the choices."""
+    if task.scores_target:
+        return () if item.target is None else (str(item.target),)
+    return item.choices or () if task.output_type != "generate_until" else ()
+
+
+def media_policy(task: TaskDef) -> MediaPolicy:
+    """What is done to the task's media before a model sees them."""
+    return MediaPolicy(task.video.sampling(), task.min_pixels, task.max_pixels)
 
 
 def item_of(task: TaskDef, row: Mapping[str, Any]) -> Item:

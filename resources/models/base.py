@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Instance:
     media_list:    the media that the parts refer to by index.
     gen_kwargs:    `max_tokens`, `temperature`, `top_p`, `top_k`, `stop` (list of str), `seed`.
     continuations: for `loglikelihood`: the texts whose log-probabilities are asked for.
+    refused:       why it cannot be asked at all (its video cannot be decoded): see `unless_refused`.
     item_id, sample: which question and which of its samples this is (recorded answers go by it).
     """
 
@@ -61,6 +62,7 @@ class Instance:
     id: str = ""
     item_id: str = ""
     sample: int = 0
+    refused: ResponseError | None = None
 
     def turns(self) -> tuple[Message, ...]:
         """The conversation: `messages`, or the prompt as one user turn with its media first."""
@@ -94,10 +96,15 @@ class Response:
     """What came back for one instance.
 
     finish_reason: `stop`, `length`, `content_filter`, or `error`.
-    usage:         `prompt_tokens`, `completion_tokens`, `cached_tokens` where known.
+    usage:         `prompt_tokens`, `completion_tokens`; some of the former, `cached_tokens`, and of the
+                   latter, `reasoning_tokens`, where known.
     timings:       seconds: `total`, `first_token` where known, `queued` ...
     loglikelihoods: natural-log probability of each continuation, in their order.
     continuation_tokens: how many tokens each of them has, where known.
+    reasoning:     what it thought before it answered, which is no part of `text`.
+    reasoning_in_text: whether that stood before the answer in the text; `reasoning + text` is then the
+                   text as it came (`resources.models.reasoning`).
+    served_by:     the model that the reply names, with `+` and its system fingerprint where it has one.
     """
 
     id: str
@@ -108,6 +115,9 @@ class Response:
     loglikelihoods: tuple[float, ...] | None = None
     error: ResponseError | None = None
     continuation_tokens: tuple[int, ...] | None = None
+    reasoning: str = ""
+    reasoning_in_text: bool = False
+    served_by: str = ""
 
 
 Requests = Iterable[Instance] | AsyncIterable[Instance]
@@ -120,7 +130,12 @@ class LMM(ABC):
     work on (a bounded prefetch), and yield each response as soon as it is there, in any order.
     They answer a failed request with a `Response` that carries an `error`; they raise only when
     nothing at all can be answered (wrong key, no such model, endpoint down for good).
+
+    no_loglikelihood: why this model has no log-likelihoods, as a message that says what to do; it is
+        looked at before anything is read, loaded or asked. "": it has them.
     """
+
+    no_loglikelihood: ClassVar[str] = ""
 
     @abstractmethod
     def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 from resources.models.base import Instance, Requests, Response, aiter_requests
 
@@ -46,3 +47,25 @@ async def in_flight(
         for task in workers:
             task.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def unless_refused(
+    ask: Callable[[Requests], AsyncGenerator[Response, None]], requests: Requests
+) -> AsyncGenerator[Response, None]:
+    """Responses of `ask`; a request that carries its refusal is answered with it and never asked."""
+    refused: list[Response] = []
+
+    async def askable() -> AsyncGenerator[Instance, None]:
+        async for request in aiter_requests(requests):
+            if request.refused is None:
+                yield request
+            else:
+                refused.append(Response(request.id, finish_reason="error", error=request.refused))
+
+    async with aclosing(ask(askable())) as responses:
+        async for response in responses:
+            while refused:
+                yield refused.pop()
+            yield response
+    while refused:
+        yield refused.pop()

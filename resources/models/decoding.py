@@ -6,13 +6,16 @@ stopping criterion, so that this module loads without it.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-KNOWN = ("max_tokens", "temperature", "top_p", "top_k", "stop", "seed")
+from resources.models.base import Instance
+
+KNOWN = ("max_tokens", "temperature", "top_p", "top_k", "stop", "seed", "chat_template_kwargs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,20 @@ class Decoding:
         if not all(decoding.stop):
             raise ValueError("a stop text is empty")
         return decoding
+
+
+def seeded(request: Instance) -> Instance:
+    """The request with a seed, where it samples and was given none: from its id, which no other has.
+
+    The samples of an item then differ, and asking for one again gives the same. A request without
+    an id stays as it is.
+    """
+    gen = request.gen_kwargs
+    if not request.id or not gen.get("temperature") or gen.get("seed") is not None:
+        return request
+    # 31 bits: every engine takes these.
+    seed = int.from_bytes(hashlib.sha256(request.id.encode()).digest()[:4], "big") >> 1
+    return replace(request, gen_kwargs={**gen, "seed": seed})
 
 
 class SeededNoise:

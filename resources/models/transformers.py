@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from resources.models.base import LMM, Instance, Requests, Response, ResponseError
 from resources.models.batching import batched
-from resources.models.decoding import Decoding
+from resources.models.conversion import DEFAULT_TIMEOUT
+from resources.models.decoding import Decoding, seeded
+from resources.models.loglikelihood import Scored, response_of
 from resources.models.transformers_load import Source, load
 from resources.models.transformers_prompts import Choice, Prompt, Prompts, Refused
 from resources.models.transformers_run import Answer, Runner, Stopped, in_halves
@@ -37,9 +39,12 @@ class TransformersModel(LMM):
     attn_implementation: `eager`, `sdpa`, `flash_attention_2` ...; None: Transformers' choice.
     trust_remote_code: run Python code that comes with the checkpoint.
     allow_pickle: load pickled weights, which can run any code when they are opened.
+    base:       of an adapter, in place of the base model that its configuration names.
+    convert, convert_timeout: see `resources.models.conversion`.
 
     Greedy unless a request has a temperature above 0; then each request is drawn with its own
-    `seed`, and neither the batch it is in nor its place there matters. Sampling defaults that the
+    `seed` (without one, with one made from its id), and neither the batch it is in nor its place
+    there matters. Sampling defaults that the
     model ships (`generation_config.json`) are not applied.
     """
 
@@ -55,10 +60,14 @@ class TransformersModel(LMM):
         attn_implementation: str | None = None,
         trust_remote_code: bool = False,
         allow_pickle: bool = False,
+        base: str | None = None,
+        convert: Sequence[str] = (),
+        convert_timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         self.source = Source(
-            str(pretrained), revision, dtype, device, attn_implementation, trust_remote_code, allow_pickle
-        )
+            str(pretrained), revision, dtype, device, attn_implementation, trust_remote_code, allow_pickle,
+            base, tuple(convert), convert_timeout,
+        )  # fmt: skip
         self.batch_size = max(1, int(batch_size))
         self.max_length = max_length
         self._runner: Runner | None = None
@@ -136,11 +145,11 @@ class TransformersModel(LMM):
             decoding = Decoding.of(batch[0].gen_kwargs)
         except (ValueError, TypeError) as error:
             return [_failed(request, Refused("bad_request", str(error))) for request in batch]
-        prompts = [_or_refused(runner.prompts.prompt, request.turns(), request.media_list) for request in batch]
+        prompts = [_or_refused(_prompt, runner.prompts, request) for request in batch]
         rows = [(n, prompt) for n, prompt in enumerate(prompts) if isinstance(prompt, Prompt)]
 
         def generate(some: Sequence[tuple[int, Prompt]]) -> list[Answer | Refused]:
-            seeds = [batch[n].gen_kwargs.get("seed") for n, _ in some]
+            seeds = [seeded(batch[n]).gen_kwargs.get("seed") for n, _ in some]
             return runner.generate([prompt for _, prompt in some], decoding, seeds, abort)
 
         found: list[Any] = list(prompts)
@@ -158,7 +167,7 @@ class TransformersModel(LMM):
             for choice in found if isinstance(found, list) else ():
                 groups.setdefault(choice.shared, []).append(choice)
         rows = list(groups.values())
-        scores: dict[int, tuple[float, int] | Refused] = {}
+        scores: dict[int, Scored | Refused] = {}
         for start in range(0, len(rows), self.batch_size):
             some = rows[start : start + self.batch_size]
             if abort.is_set():
@@ -166,7 +175,9 @@ class TransformersModel(LMM):
             for group, result in zip(some, in_halves(runner.score, some), strict=True):
                 for n, choice in enumerate(group):
                     scores[id(choice)] = (
-                        result if isinstance(result, Refused) else (result.logprobs[n], result.prompt_tokens)
+                        result
+                        if isinstance(result, Refused)
+                        else Scored(result.logprobs[n], len(choice.tokens), result.prompt_tokens)
                     )
         return [
             _failed(request, found) if isinstance(found, Refused) else _scored(request, [scores[id(c)] for c in found])
@@ -180,9 +191,17 @@ def _alike(request: Instance) -> Hashable:
     return (shared, bool(request.media_list))
 
 
+def _prompt(prompts: Prompts, request: Instance) -> Prompt:
+    return prompts.prompt(request.turns(), request.media_list, _template(request))
+
+
 def _choices(prompts: Prompts, request: Instance) -> list[Choice]:
-    turns, media = request.turns(), request.media_list
-    return [prompts.choice(turns, media, continuation) for continuation in request.continuations]
+    turns, media, template = request.turns(), request.media_list, _template(request)
+    return [prompts.choice(turns, media, continuation, template) for continuation in request.continuations]
+
+
+def _template(request: Instance) -> Mapping[str, Any]:
+    return request.gen_kwargs.get("chat_template_kwargs") or {}
 
 
 def _or_refused(work: Callable[..., T], *args: object) -> T | Refused:
@@ -199,12 +218,10 @@ def _answered(request: Instance, answer: Any) -> Response:
     return Response(request.id, answer.text, answer.finish_reason, usage)
 
 
-def _scored(request: Instance, scores: Sequence[tuple[float, int] | Refused]) -> Response:
+def _scored(request: Instance, scores: Sequence[Scored | Refused]) -> Response:
     if refused := next((score for score in scores if isinstance(score, Refused)), None):
         return _failed(request, refused)
-    found = [score for score in scores if not isinstance(score, Refused)]
-    usage = {"prompt_tokens": max((tokens for _, tokens in found), default=0)}
-    return Response(request.id, usage=usage, loglikelihoods=tuple(value for value, _ in found))
+    return response_of(request, [score for score in scores if not isinstance(score, Refused)])
 
 
 def _failed(request: Instance, refused: Refused) -> Response:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 from resources.models.base import Media, Message
+from resources.models.loglikelihood import continued, own_tokens
 from resources.models.pictures import BadPicture, decode_picture
 
 # Pictures kept decoded: questions about one picture follow each other.
@@ -73,34 +75,42 @@ class Prompts:
         rendered = self._render([Message("user", (("text", "?"),))])
         return self.sees_pictures and not (bos and rendered.startswith(bos))
 
-    def prompt(self, turns: Sequence[Message], media: Sequence[Media]) -> Prompt:
+    def prompt(
+        self, turns: Sequence[Message], media: Sequence[Media], template: Mapping[str, Any] | None = None
+    ) -> Prompt:
         """Render a conversation. An assistant turn at its end is continued, not closed.
 
+        template: variables of the chat template, such as `enable_thinking`.
         Raises Refused for media that this backend or this model cannot take.
         """
         pictures = tuple(self._media(media[int(i)]) for turn in turns for kind, i in turn.parts if kind == "media")
-        text = self._render(turns)
+        text = self._render(turns, template)
         token = getattr(self.processor, "image_token", None)
         if token and text.count(token) != len(pictures):
             said = text.count(token)
             raise Refused("bad_request", f"{len(pictures)} pictures, but the prompt has {token} {said} times")
         return Prompt(text, pictures)
 
-    def choice(self, turns: Sequence[Message], media: Sequence[Media], continuation: str) -> Choice:
+    def choice(
+        self,
+        turns: Sequence[Message],
+        media: Sequence[Media],
+        continuation: str,
+        template: Mapping[str, Any] | None = None,
+    ) -> Choice:
         """A continuation after a conversation; its tokens are those that the prompt does not have.
 
         The conversation with and without it is rendered by the chat template and tokenized whole,
         so a token that spans the border is the one that the model would read.
         """
-        before, whole = self.prompt(turns, media), self.prompt(_continued(turns, continuation), media)
-        prompt_ids, ids = self._ids(before.text), self._ids(whole.text)
-        shorter = min(len(prompt_ids), len(ids))
-        common = next((n for n in range(shorter) if prompt_ids[n] != ids[n]), shorter)
-        if common == len(ids):
-            raise Refused("bad_request", f"the continuation {continuation!r} has no tokens of its own")
-        if common == 0:
-            raise Refused("bad_request", "a continuation needs a prompt before it")
-        return Choice(whole, tuple(ids[common:]), tuple(ids[:-1]))
+        before = self.prompt(turns, media, template)
+        whole = self.prompt(continued(turns, continuation), media, template)
+        ids = self._ids(whole.text)
+        try:
+            own = own_tokens(self._ids(before.text), ids, continuation)
+        except ValueError as error:
+            raise Refused("bad_request", str(error)) from error
+        return Choice(whole, tuple(ids[-own:]), tuple(ids[:-1]))
 
     def encode(self, prompts: Sequence[Prompt], side: str) -> dict[str, Any]:
         """Tensors of a batch, padded on the `left` or the `right`.
@@ -122,7 +132,8 @@ class Prompts:
             inputs = self.processor(**arguments)
         except (ValueError, TypeError, IndexError, KeyError) as error:
             raise Refused("bad_request", f"{type(self.processor).__name__}: {error}") from error
-        return {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+        # PaliGemma's processor always adds labels, with which the model would compute a training loss.
+        return {name: v for name, v in inputs.items() if isinstance(v, torch.Tensor) and name != "labels"}
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=self.add_special_tokens)["input_ids"]
@@ -130,7 +141,7 @@ class Prompts:
 
     def _media(self, media: Media) -> Any:
         if media.kind != "image":
-            raise Refused("unsupported_media", f"{media.kind} ({media.mime}) is not supported by this backend")
+            raise Refused("unsupported_media", f"{media.mime} is not supported by this backend: {_instead(media.kind)}")
         if not self.sees_pictures:
             raise Refused("unsupported_media", "this model takes text only: it cannot see a picture")
         try:
@@ -138,7 +149,12 @@ class Prompts:
         except BadPicture as error:
             raise Refused("bad_media", str(error)) from error
 
-    def _render(self, turns: Sequence[Message]) -> str:
+    def _read_by_template(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that the template names: Transformers takes others for the processor's, and warns each time."""
+        text = self._template if isinstance(self._template, str) else None
+        return {name: value for name, value in arguments.items() if text is None or re.search(rf"\b{name}\b", text)}
+
+    def _render(self, turns: Sequence[Message], template: Mapping[str, Any] | None = None) -> str:
         if not self._template:
             token = getattr(self.processor, "image_token", "")
             lines = ["".join(token if k == "media" else str(v) for k, v in turn.parts) for turn in turns]
@@ -152,19 +168,19 @@ class Prompts:
                 tokenize=False,
                 add_generation_prompt=not last,
                 continue_final_message=last,
+                **self._read_by_template(template or {}),
             )
         except Exception as error:  # a template is a program of its author's and may raise anything
             raise Refused("bad_request", f"the chat template does not take this conversation: {error}") from error
         return rendered
 
 
-def _continued(turns: Sequence[Message], continuation: str) -> list[Message]:
-    """The conversation with the continuation in an assistant turn, after what that has already."""
-    last = turns[-1]
-    if last.role == "assistant" and last.parts and last.parts[-1][0] == "text":
-        text = f"{last.parts[-1][1]}{continuation}"
-        return [*turns[:-1], Message("assistant", (*last.parts[:-1], ("text", text)))]
-    return [*turns, Message("assistant", (("text", continuation),))]
+def _instead(kind: str) -> str:
+    if kind == "video":
+        return (
+            "send frames of it (`video: {mode: frames, num_frames: 8}` in the task), or use an engine that takes video"
+        )
+    return "use an engine or an endpoint that takes it"
 
 
 def _content_parts(turn: Message) -> list[dict[str, str]]:

@@ -172,7 +172,7 @@ def test_large_media_are_read_a_few_at_a_time(bench, folder, rows, monkeypatch):
 
     def watching(pool, batch) -> None:
         load(pool, batch)
-        held.append(sum(len(media.data) for media in pool._held.values()))
+        held.append(sum(len(media.data) for sent in pool._held.values() for media in sent))
 
     monkeypatch.setattr(infer_module.MediaPool, "_load", watching)
     data = [{**row, "image": folder.picture(f"{i}.png", i, edge=200)} for i, row in enumerate(rows(40))]
