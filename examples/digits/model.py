@@ -64,29 +64,32 @@ def build_tokenizer(words: list[str]) -> Any:
     )
 
 
-def build_processor(tokenizer: Any) -> Any:
+def build_processor(tokenizer: Any, side: int = SIDE, patch: int = PATCH) -> Any:
     """What turns pictures and conversations into tensors, on Pillow alone (no torchvision)."""
     from transformers import LlavaProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     images = CLIPImageProcessorPil(
-        size={"shortest_edge": SIDE},
-        crop_size={"height": SIDE, "width": SIDE},
+        size={"shortest_edge": side},
+        crop_size={"height": side, "width": side},
         image_mean=[MEAN] * 3,
         image_std=[STD] * 3,
     )
     return LlavaProcessor(
         image_processor=images,
         tokenizer=tokenizer,
-        patch_size=PATCH,
+        patch_size=patch,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,  # CLIP's class token, which "default" drops
         chat_template=CHAT_TEMPLATE,
     )
 
 
-def build_model(tokenizer: Any, seed: int) -> Any:
-    """An untrained ``LlavaForConditionalGeneration`` in float32, the same for the same seed."""
+def build_model(tokenizer: Any, seed: int, side: int = SIDE, patch: int = PATCH) -> Any:
+    """An untrained ``LlavaForConditionalGeneration`` in float32, the same for the same seed.
+
+    side, patch: pixels of a picture's edge and of a patch's; (side / patch) ** 2 tokens a picture.
+    """
     import torch
     from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
@@ -96,8 +99,8 @@ def build_model(tokenizer: Any, seed: int) -> Any:
             intermediate_size=4 * WIDTH,
             num_hidden_layers=2,
             num_attention_heads=4,
-            image_size=SIDE,
-            patch_size=PATCH,
+            image_size=side,
+            patch_size=patch,
             projection_dim=WIDTH,
         ),
         text_config=LlamaConfig(
@@ -113,7 +116,7 @@ def build_model(tokenizer: Any, seed: int) -> Any:
             eos_token_id=tokenizer.eos_token_id,
         ),
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
-        image_seq_length=(SIDE // PATCH) ** 2,
+        image_seq_length=(side // patch) ** 2,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
         pad_token_id=tokenizer.pad_token_id,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from resources.engines.lease import Lease, Want, ask
 from resources.engines.metrics import between, read
 from resources.engines.options import EngineOptions
 from resources.engines.slots import Slot, slots
-from resources.models.base import Instance, ModelUnusable, Response
+from resources.models.base import Instance, ModelUnusable, Requests, Response
+from resources.models.decoding import seeded
 from resources.models.openai import OpenAIModel, Parse
 
 if TYPE_CHECKING:
@@ -60,17 +61,18 @@ class ServedModel(OpenAIModel):
         return self._seen
 
     async def __aenter__(self) -> ServedModel:
+        import aiohttp  # noqa: F401  # here and not while the engine waits for us
+
         engine_version(self.options)  # a wrong interpreter is said before a host is started
         self._stack = AsyncExitStack()
         try:
             for slot in self._choose():
-                lease = Lease(slot, self._want(slot), self.log)
-                self._leases.append(await self._stack.enter_async_context(lease))
-            for lease in self._leases:
-                self.base_url = f"{lease.url}/v1"
                 await super().__aenter__()
                 self._stack.push_async_callback(self._client.close)
                 self._clients.append(self._client)
+                self._leases.append(Lease(slot, self._want(slot), self.log))
+            for lease in self._leases:
+                await self._stack.enter_async_context(lease)
             self._begun, self._before = time.monotonic(), await self._metrics()
         except BaseException:
             await self._stack.aclose()
@@ -78,18 +80,29 @@ class ServedModel(OpenAIModel):
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        after = await self._metrics()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Give the engine to the next cell, and keep what was counted meanwhile."""
+        leases, self._leases = self._leases, []
+        if not leases:
+            return
+        after = await self._metrics(leases)
         await self._stack.aclose()
-        seconds = time.monotonic() - self._begun
-        counted = [lease.counted for lease in self._leases]
+        counted = [lease.counted for lease in leases]
         self._seen = {
-            "replicas": len(self._leases),
-            "url": [lease.url for lease in self._leases],
-            "command": " ".join(self._leases[0].want.command),
+            "replicas": len(leases),
+            "url": [lease.url for lease in leases],
+            "command": " ".join(leases[0].want.command),
             **{name: sum(c.get(name, 0) for c in counted) for name in ("starts", "start_seconds", "idle_seconds")},
-            **between(self._before, after, seconds),
+            **between(self._before, after, time.monotonic() - self._begun),
         }
-        self._leases, self._clients = [], []
+
+    async def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:
+        async with aclosing(super().generate_until(requests)) as responses:
+            async for response in responses:
+                yield response
+        await self._leave()  # now: what comes is stored before the model is left, and others wait for the engine
 
     # --- which engine -------------------------------------------------------------------------
 
@@ -131,6 +144,9 @@ class ServedModel(OpenAIModel):
 
     # --- asking -------------------------------------------------------------------------------
 
+    async def _answer(self, request: Instance) -> Response:
+        return await super()._answer(seeded(request))
+
     def _connection(self, request: Instance) -> AsyncOpenAI:
         return self._clients[self._replica(request)]
 
@@ -145,13 +161,13 @@ class ServedModel(OpenAIModel):
         finally:
             await lease.end()
 
-    async def _metrics(self) -> dict[str, float]:
+    async def _metrics(self, leases: Sequence[Lease] = ()) -> dict[str, float]:
         """The engines' counters, summed; what does not answer counts nothing."""
         import aiohttp
 
         total: dict[str, float] = {}
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
-            for lease in self._leases:
+            for lease in leases or self._leases:
                 try:
                     async with session.get(f"{lease.url}/metrics") as reply:
                         counted = read(await reply.text())

@@ -50,12 +50,19 @@ def open_table(uri: str) -> lance.LanceDataset | None:
         raise
 
 
-def append(uri: str, data: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema) -> lance.LanceDataset:
-    """Append, creating the table if need be; two creators at once both succeed."""
+def append(
+    uri: str, data: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema, *, grow: bool = False
+) -> lance.LanceDataset:
+    """Append, creating the table if need be; two creators at once both succeed.
+
+    grow: give a table that an older version wrote the columns that it lacks, null in its rows.
+    """
     import lance
 
     with _storing(uri):
         _create(uri, schema)
+        if grow:
+            _grow(uri, schema)
         return lance.write_dataset(data, uri, schema=schema, mode="append")
 
 
@@ -96,11 +103,32 @@ def _create(uri: str, schema: pa.Schema) -> None:
     import lance
 
     if open_table(uri) is None:
+        # Not write_dataset(mode="create"): of two at once, the second overwrote what the first had by then.
+        operation = lance.LanceOperation.Overwrite(schema, [])
         try:
-            lance.write_dataset(schema.empty_table(), uri, schema=schema, mode="create", **STORAGE)
-        except OSError as error:
-            if "already exists" not in str(error).lower():
+            lance.LanceDataset.commit(
+                uri, operation, max_retries=0, enable_stable_row_ids=STORAGE["enable_stable_row_ids"]
+            )
+        except OSError:  # its words for a table that somebody else has just made differ from case to case
+            if open_table(uri) is None:
                 raise
+
+
+def _grow(uri: str, schema: pa.Schema) -> None:
+    import lance
+
+    for _ in range(_COMMITS):
+        table = lance.dataset(uri)
+        missing = [field for field in schema if field.name not in table.schema.names]
+        if not missing:
+            return
+        try:
+            table.add_columns(pa.schema(missing))
+        except OSError as error:  # another writer added them meanwhile
+            if not any(word in str(error).lower() for word in ("conflict", "already exists")):
+                raise
+            conflict = error
+    raise conflict
 
 
 def scan(

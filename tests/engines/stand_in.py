@@ -46,7 +46,8 @@ class Handler(BaseHTTPRequestHandler):
         content = asked["messages"][-1]["content"]
         if not isinstance(content, str):  # which medium was asked about, for those who look where it went
             urls = [p["image_url"]["url"] for p in content if p["type"] == "image_url"]
-            print("asked", *(hashlib.sha256(url.encode()).hexdigest()[:12] for url in urls), flush=True)
+            shas = " ".join(hashlib.sha256(url.encode()).hexdigest()[:12] for url in urls)
+            os.write(1, f"asked {shas}\n".encode())  # at once: lines of several threads do not mix
         text = content if isinstance(content, str) else next(p["text"] for p in content if p["type"] == "text")
         message = {"role": "assistant", "content": f"{Path(self.options.model).name}: {text}"}
         usage = {"prompt_tokens": 10, "completion_tokens": 2}
