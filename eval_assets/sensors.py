@@ -44,7 +44,7 @@ def _watch_sensor(watch: Watch) -> dg.SensorDefinition:
         seen = look(store.open(), watch, load_settings())
         register_partitions(context.instance, [p.key for p in seen.wanted], list(seen.tasks))
         waiting = [f"{key} waits: {why}" for key, why in seen.waiting.items()]
-        return dg.SkipReason("; ".join([f"{len(seen.wanted)} new", *waiting[:5]]))
+        return dg.SkipReason("; ".join([f"{len(seen.wanted)} new", *waiting[:5], *seen.notes[:5]]))
 
     return watch_directory
 

@@ -12,6 +12,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from resources.models.base import ModelUnusable
+from resources.models.conversion import DEFAULT_TIMEOUT, check_command
+
 
 class SettingsError(ValueError):
     """The configuration file is wrong; the message names file, field and what was expected."""
@@ -27,6 +30,9 @@ class Watch(_Strict):
     path:     of the directory; suite: which tasks a checkpoint gets; pattern: folder names (glob).
     run:      name of the run in checkpoint keys `<run>.<step>` (default: the directory's name).
     interval: seconds between looks. settle: seconds for which nothing may have changed.
+    convert:  a program that makes a Hugging Face folder of a checkpoint, `{source}` and `{target}` in its
+              words; convert_timeout: seconds that it may take.
+    hold:     keep a file beside each checkpoint that is still to be evaluated (docs/checkpoints.md).
     """
 
     path: Path
@@ -38,6 +44,23 @@ class Watch(_Strict):
     model: str = "transformers"
     model_args: dict[str, Any] = Field(default_factory=dict)
     priority: int = 0
+    convert: tuple[str, ...] = ()
+    convert_timeout: float = Field(DEFAULT_TIMEOUT, gt=0)
+    hold: bool = False
+
+    @field_validator("convert", mode="before")
+    @classmethod
+    def _command(cls, value: Any) -> Any:
+        try:
+            return check_command(value) if value else ()
+        except ModelUnusable as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The model arguments of its checkpoints."""
+        named = {"convert": list(self.convert), "convert_timeout": self.convert_timeout} if self.convert else {}
+        return {**self.model_args, **named}
 
     @property
     def run_name(self) -> str:

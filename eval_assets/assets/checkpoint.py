@@ -11,7 +11,7 @@ from resources.store.resource import EvalStore
 @dg.asset(partitions_def=checkpoints_def, group_name="models", kinds={"safetensors"})
 def checkpoint(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
     """Hash of weights, config, tokenizer and processor. Its data version is the model fingerprint."""
-    found = identify_checkpoint(store.open(), context.partition_key, again=True)
+    found = identify_checkpoint(store.open(), context.partition_key, again=True, log=context.log.info)
     return result(
         found.fingerprint or "",
         {

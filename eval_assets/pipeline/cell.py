@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from eval_assets.pipeline.questions import dataset_record, request_digest
 from eval_assets.versions import cache_commit, cell_key, settings_key, variant_id
 from resources.models import LMM, ModelUnusable
+from resources.models.budget import Prices
 from resources.models.checkpoint import Checkpoint
+from resources.models.identity import pinned
+from resources.models.reasoning import Tags, tags_of
 from resources.models.registry import build_model
 from resources.store import Store
 from resources.store.outputs import OutputsTable
@@ -68,6 +70,15 @@ class Cell:
     def gen_kwargs(self) -> dict[str, Any]:
         return {**self.task.generation_kwargs.to_dict(), **self.variant.gen}
 
+    @cached_property
+    def reasoning_tags(self) -> Tags:
+        """What reasoning stands between in this model's text; decides what is judged, not what is asked."""
+        return tags_of(self.checkpoint.model_args.get("reasoning_tags"))
+
+    @cached_property
+    def prices(self) -> Prices | None:
+        return Prices.of(self.checkpoint.model_args)
+
     @property
     def repeats(self) -> int:
         return self.variant.repeats or self.task.repeats
@@ -110,6 +121,18 @@ class Cell:
             "repeats": self.repeats,
             "limit": self.variant.limit,
         }
+
+
+def refuse_unanswerable(point: Checkpoint, task: TaskDef) -> None:
+    """Raises ModelUnusable where this kind of model has no answer to this kind of task.
+
+    It takes no weights, items or requests to know, so it comes before any of their cost.
+    """
+    if task.output_type == "generate_until":
+        return
+    model = build_model(point.model, point.source, dict(point.model_args), task=task.task)
+    if model.no_loglikelihood:
+        raise ModelUnusable(f"{point.key} on {task.task}: {model.no_loglikelihood}")
 
 
 def find_checkpoint(store: Store, key: str) -> Checkpoint:

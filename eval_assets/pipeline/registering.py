@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 from eval_assets.pipeline.cell import find_checkpoint
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint, step_of
-from resources.models.identity import identify, signature
+from resources.models.conversion import absolute
+from resources.models.derived import Log, quiet
+from resources.models.identity import changed, identify, signature
 from resources.models.registry import check_model
+from resources.models.sharded import unfinished
 from resources.models.weights import checkpoint_problem
 from resources.store import Store, check_key
 from resources.store.records import checkpoints
@@ -23,6 +27,7 @@ def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
     check_model(checkpoint.model)
     if "api_key" in checkpoint.model_args:
         raise ModelUnusable("put the key into an environment variable and name that: api_key_env=NAME")
+    checkpoint = replace(checkpoint, model_args=absolute(checkpoint.model_args))
     known = checkpoints(store).get(checkpoint=checkpoint.key)
     if known is not None:
         before = Checkpoint.from_record(known)
@@ -52,24 +57,37 @@ def directory_key(path: Path, run: str) -> str:
     return f"{run}.{path.name if step is None else step}"
 
 
-def identify_checkpoint(store: Store, key: str, *, again: bool = False) -> Checkpoint:
+def folder_of(point: Checkpoint) -> Path | None:
+    """The directory of weights that a checkpoint is; None for a hub id, an endpoint and recorded answers."""
+    folder = Path(point.source)
+    return folder if point.has_weights and folder.is_dir() else None
+
+
+def folder_problem(folder: Path, args: Mapping[str, Any]) -> str | None:
+    """Why a folder cannot be evaluated (yet) with these model arguments, or None. Looks, and reads headers."""
+    if args.get("convert"):
+        problem = unfinished(folder)
+        return problem and f"{folder}: {problem}"
+    return checkpoint_problem(folder, allow_pickle=bool(args.get("allow_pickle")), base=args.get("base"))
+
+
+def identify_checkpoint(store: Store, key: str, *, again: bool = False, log: Log = quiet) -> Checkpoint:
     """The registered checkpoint with the fingerprint of what its source holds now.
 
-    A folder is hashed only when names, sizes or times have changed since it was hashed last. What
-    is no folder (a hub id, an endpoint) is asked for its identity once, and with `again`.
+    A folder is hashed only when names, sizes or times have changed since it was hashed last; one with
+    a converter is converted first. What is no folder (a hub id, an endpoint) is asked for its identity
+    once, and with `again`.
     Raises UnknownCheckpoint, and ModelUnusable where the source is incomplete or no model.
     """
     point = find_checkpoint(store, key)
-    folder = Path(point.source)
-    is_folder = point.has_weights and folder.is_dir()
-    if is_folder:
-        if problem := checkpoint_problem(folder, allow_pickle=bool(point.model_args.get("allow_pickle"))):
+    if folder := folder_of(point):
+        if problem := folder_problem(folder, point.model_args):
             raise ModelUnusable(f"checkpoint {key!r} cannot be evaluated: {problem}")
-        if point.fingerprint and point.signature == signature(folder):
+        if point.fingerprint and not changed_since(point):
             return point
     elif point.fingerprint and not again:
         return point
-    identity = identify(point.model, point.source, point.model_args)
+    identity = identify(point.model, point.source, point.model_args, log)
     found = point.with_identity(identity.fingerprint, identity.signature, identity.size)
     if replace(found, problem=None) != point:
         checkpoints(store).upsert([found.record()])
@@ -78,14 +96,14 @@ def identify_checkpoint(store: Store, key: str, *, again: bool = False) -> Check
 
 def changed_since(point: Checkpoint) -> bool:
     """Whether a folder's files are no longer those that were hashed (names, sizes, times)."""
-    folder = Path(point.source)
-    return point.has_weights and folder.is_dir() and signature(folder) != point.signature
+    folder = folder_of(point)
+    return folder is not None and changed(folder, point.model_args, point.signature)
 
 
 def source_signature(point: Checkpoint) -> str:
     """Of what the source looks like now: names, sizes and times of a folder's files."""
-    folder = Path(point.source)
-    return signature(folder) if folder.is_dir() else point.source
+    folder = folder_of(point)
+    return signature(folder, point.model_args) if folder else point.source
 
 
 def run_of(store: Store, point: Checkpoint) -> list[Checkpoint]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from resources.models.adapter import base_of, is_adapter
 from resources.models.base import ModelUnusable
+from resources.models.conversion import DEFAULT_TIMEOUT, loadable
+from resources.models.derived import Log, quiet
+from resources.models.merging import WEIGHT_ARGS, attach, companions
 from resources.models.weights import checkpoint_problem
 
 
@@ -17,24 +22,30 @@ class Source:
     """What is loaded, and how. See `resources.models.transformers.TransformersModel`."""
 
     pretrained: str
-    revision: str | None
-    dtype: str
-    device: str
-    attn_implementation: str | None
-    trust_remote_code: bool
-    allow_pickle: bool
+    revision: str | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    attn_implementation: str | None = None
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+    base: str | None = None
+    convert: tuple[str, ...] = ()
+    convert_timeout: float = DEFAULT_TIMEOUT
 
 
-def load(source: Source) -> tuple[Any, Any]:
+def load(source: Source, log: Log = quiet) -> tuple[Any, Any]:
     """The model in evaluation mode on its device, and its processor (or tokenizer).
 
+    A folder with a converter is converted first, an adapter is merged into its base.
     Raises ModelUnusable with what to do: no such directory, weights cut short, pickled weights,
     weights that the checkpoint lacks (Transformers would make them up), an unknown device.
     """
     folder = Path(source.pretrained).expanduser()
     local = folder.is_dir()
     if local:
-        if problem := checkpoint_problem(folder, allow_pickle=source.allow_pickle):
+        args = {name: getattr(source, name) for name in WEIGHT_ARGS}
+        folder = loadable(folder, args, log)
+        if problem := checkpoint_problem(folder, allow_pickle=source.allow_pickle, base=source.base):
             raise ModelUnusable(problem)
     elif folder.is_absolute() or source.pretrained.startswith((".", "~")) or source.pretrained.count("/") > 1:
         raise ModelUnusable(f"no directory {source.pretrained}")
@@ -44,16 +55,44 @@ def load(source: Source) -> tuple[Any, Any]:
     except ImportError as error:
         raise ModelUnusable(f"{error}: pip install 'eval-assets[local]'") from error
 
-    name = str(folder) if local else source.pretrained
+    if local and is_adapter(folder):
+        base = base_of(folder, args)
+        with tempfile.TemporaryDirectory(prefix="eval-assets-") as place:
+            for name, file in companions(folder, base).items():
+                (Path(place) / name).symlink_to(file.resolve())
+            model, processor = _load(source, base.name, base.revision, beside=place)
+        model = attach(model, folder)
+    else:
+        if not local:
+            _refuse_hub_adapter(source)
+        model, processor = _load(source, str(folder) if local else source.pretrained, source.revision)
+    # Only what a request says decides how it is decoded, not the sampling defaults of the model.
+    ends = model.generation_config
+    model.generation_config = transformers.GenerationConfig(
+        eos_token_id=ends.eos_token_id, bos_token_id=ends.bos_token_id, pad_token_id=ends.pad_token_id
+    )
+    device = source.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return model.to(device).eval(), processor
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch without CUDA
+        raise ModelUnusable(f"{source.pretrained} cannot be put on device {device!r}: {error}") from error
+
+
+def _load(source: Source, name: str, revision: str | None, beside: str | None = None) -> tuple[Any, Any]:
+    """Model and processor from a directory or hub id. beside: a folder with config and processor of their own."""
+    import transformers
+
     common: dict[str, Any] = {
-        "revision": source.revision or "main",
+        "revision": revision or "main",
         "trust_remote_code": source.trust_remote_code,
-        "local_files_only": local,  # a directory is complete: the hub is not asked about it
+        "local_files_only": Path(name).is_dir(),  # a directory is complete: the hub is not asked about it
     }
     with _quiet():
         try:
-            config = transformers.AutoConfig.from_pretrained(name, **common)
-            processor = transformers.AutoProcessor.from_pretrained(name, **common)
+            config = transformers.AutoConfig.from_pretrained(beside or name, **common)
+            processor = transformers.AutoProcessor.from_pretrained(beside or name, **common)
             model, info = _model_class(config).from_pretrained(
                 name,
                 config=config,
@@ -71,18 +110,18 @@ def load(source: Source) -> tuple[Any, Any]:
             f"{source.pretrained} lacks {len(missing)} weights of its architecture, which would be random: "
             f"{', '.join(missing[:3])}"
         )
-    # Only what a request says decides how it is decoded, not the sampling defaults of the model.
-    ends = model.generation_config
-    model.generation_config = transformers.GenerationConfig(
-        eos_token_id=ends.eos_token_id, bos_token_id=ends.bos_token_id, pad_token_id=ends.pad_token_id
-    )
-    device = source.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return model.to(device).eval(), processor
-    except (RuntimeError, AssertionError) as error:  # AssertionError: torch without CUDA
-        raise ModelUnusable(f"{source.pretrained} cannot be put on device {device!r}: {error}") from error
+    return model, processor
+
+
+def _refuse_hub_adapter(source: Source) -> None:
+    """Transformers would load an adapter's base of any revision, which no fingerprint knows of."""
+    from transformers.utils.peft_utils import find_adapter_config_file
+
+    if find_adapter_config_file(source.pretrained, revision=source.revision or "main"):
+        raise ModelUnusable(
+            f"{source.pretrained} is an adapter: `hf download {source.pretrained} --local-dir FOLDER`, "
+            "and evaluate the folder"
+        )
 
 
 def _model_class(config: Any) -> Any:

@@ -129,6 +129,10 @@ class Runner:
         longest = [max(len(choice.tokens) for choice in group) for group in kept]
         wanted = sorted({p for n, k in zip(lengths, longest, strict=True) for p in range(n - 1 - k, n - 1)})
         column = {position: number for number, position in enumerate(wanted)}
+        if self.model.config.model_type == "paligemma":
+            # Its prompt is read in both directions: what is marked 1 is not prompt, and seen by what follows it only.
+            for row, (n, k) in enumerate(zip(lengths, longest, strict=True)):
+                inputs["token_type_ids"][row, n - k : n] = 1
         with torch.inference_mode():
             logits = _logits(self.model, inputs, torch.tensor(wanted, device=self.model.device))
             results = []

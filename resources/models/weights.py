@@ -10,6 +10,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from resources.models.adapter import CONFIG, WEIGHTS, adapter_problem, is_adapter
+from resources.models.sharded import needs_converter
+
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors format itself
@@ -61,26 +64,37 @@ def _lengths(path: Path) -> tuple[int, int]:
     return size, 8 + length + max((int(tensor["data_offsets"][1]) for tensor in tensors), default=0)
 
 
-def checkpoint_problem(directory: str | os.PathLike[str], *, allow_pickle: bool = False) -> str | None:
+def checkpoint_problem(
+    directory: str | os.PathLike[str], *, allow_pickle: bool = False, base: str | None = None
+) -> str | None:
     """Why a directory is not (yet) a model in Hugging Face format, or None.
 
     Looks for config.json, a tokenizer, and weights that are whole: every shard that the index
     names, or the single file. Pickled weights count with ``allow_pickle`` only, and unchecked.
+    An adapter as PEFT writes it is whole when its base is: ``base``, or what its configuration names.
     """
     folder = Path(directory)
     if not folder.is_dir():
         return f"no directory {folder}"
     if not any(folder.iterdir()):
         return f"{folder} is empty"
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-        return f"{folder} holds an adapter without its base model: merge the two and evaluate the result"
+    if is_adapter(folder):
+        problem = adapter_problem(folder, allow_pickle=allow_pickle, base=base)
+        return f"{folder}: {problem}" if problem else None
     config = _read_json(folder / "config.json")
     if isinstance(config, str):
-        return f"{folder}: {config}"
+        return f"{folder}: {_no_model(folder) or config}"
     problem = _weights_problem(folder, allow_pickle=allow_pickle)
     if problem is None and not any((folder / name).is_file() for name in TOKENIZERS):
         problem = f"there is no tokenizer: none of {', '.join(TOKENIZERS)}"
     return f"{folder}: {problem}" if problem else None
+
+
+def _no_model(folder: Path) -> str | None:
+    """What else a folder without config or weights is, where that can be said."""
+    if (folder / WEIGHTS).is_file():
+        return f"{WEIGHTS} is there and {CONFIG} is not: an adapter that is still being written?"
+    return needs_converter(folder)
 
 
 def _weights_problem(folder: Path, *, allow_pickle: bool) -> str | None:
@@ -91,11 +105,13 @@ def _weights_problem(folder: Path, *, allow_pickle: bool) -> str | None:
     if pickles := pickled_weights(folder):
         if allow_pickle:
             return None
+        if elsewhere := needs_converter(folder):
+            return elsewhere
         return (
             f"{pickles[0].name} is a pickle, which can run any code when it is opened: convert it to "
             f"safetensors, or pass allow_pickle=True if you trust its author"
         )
-    return f"no weights: neither {SINGLE} nor {INDEX} is there"
+    return _no_model(folder) or f"no weights: neither {SINGLE} nor {INDEX} is there"
 
 
 def pickled_weights(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from eval_assets.pipeline.ledger import DONE, FAILED, settle, wishes
 from eval_assets.pipeline.registering import identify_checkpoint, register
 from eval_assets.pipeline.watching import look
-from eval_assets.settings import Settings, SettingsError, Watch
+from eval_assets.settings import Settings, SettingsError, Watch, load_settings
 from resources.models.checkpoint import Checkpoint
 from resources.store import KeyRefused
 from resources.store.records import checkpoints
@@ -217,3 +218,88 @@ def test_a_pattern_chooses_and_an_unknown_suite_is_told(store, watch):
     with pytest.raises(SettingsError, match="no suite 'nightly': there are quick"):
         look(store, watch.model_copy(update={"suite": "nightly"}), SETTINGS)
     assert look(store, watch.model_copy(update={"suite": "pope"}), SETTINGS).tasks == ("pope",)
+
+
+# Formats of trainers
+
+
+COPY = """
+import shutil, sys
+shutil.copytree(sys.argv[1] + "/model", sys.argv[2], dirs_exist_ok=True)
+"""
+
+
+@pytest.fixture
+def converting(watch, tmp_path, monkeypatch) -> Watch:
+    """The same directory with a program that converts; what it makes lies below the test's folder."""
+    monkeypatch.setenv("EVAL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "to_hf.py").write_text(COPY)
+    command = (sys.executable, str(tmp_path / "to_hf.py"), "{source}", "{target}")
+    return watch.model_copy(update={"convert": command})
+
+
+def sharded(folder: Path, data: bytes = b"abcd") -> Path:
+    """A distributed checkpoint, but for `.metadata`, which its trainer writes last."""
+    write(folder / "model", data)
+    (folder / "__0_0.distcp").write_bytes(data)
+    return folder
+
+
+def test_a_sharded_checkpoint_is_wanted_when_its_last_file_is_there_and_converted_when_hashed(store, converting):
+    folder = sharded(converting.path / "step-10")
+    assert ".metadata, which is written last" in look(store, converting, SETTINGS).waiting["run1.10"]
+    (folder / ".metadata").touch()
+    assert [p.key for p in look(store, converting, SETTINGS).wanted] == ["run1.10"]
+    assert not Path(os.environ["EVAL_CACHE"]).exists(), "a look converts nothing"
+    plain = register(store, Checkpoint("plain", "transformers", str(folder / "model")))
+    found = identify_checkpoint(store, "run1.10")
+    assert found.fingerprint == identify_checkpoint(store, plain.key).fingerprint
+    assert look(store, converting, SETTINGS).wanted == []
+    (folder / "__0_0.distcp").write_bytes(b"other")
+    assert [p.key for p in look(store, converting, SETTINGS).wanted] == ["run1.10"]
+
+
+def test_a_sharded_checkpoint_without_a_converter_waits_and_says_what_to_name(store, watch):
+    (sharded(watch.path / "step-10") / ".metadata").touch()
+    waits = look(store, watch, SETTINGS).waiting["run1.10"]
+    assert "PyTorch distributed checkpoint" in waits
+    assert 'convert: [python, tools/to_hf.py, "{source}", "{target}"]' in waits
+
+
+def test_a_format_that_nobody_knows_waits_for_quiet(store, converting):
+    folder = write(converting.path / "step-10" / "model").parent
+    (folder / "weights.npz").write_bytes(b"x")
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (1000, 1000))
+    assert "changed 30 s ago" in look(store, converting, SETTINGS, now=1030).waiting["run1.10"]
+    os.utime(folder / "model" / "config.json", (1050, 1050))  # deep in it
+    assert "changed 20 s ago" in look(store, converting, SETTINGS, now=1070).waiting["run1.10"]
+    assert [p.key for p in look(store, converting, SETTINGS, now=1111).wanted] == ["run1.10"]
+
+
+def test_a_converter_is_read_from_the_settings_and_a_wrong_one_is_told(tmp_path, monkeypatch):
+    file = tmp_path / "evals.yaml"
+    monkeypatch.setenv("EVAL_CONFIG", str(file))
+    file.write_text('watch: [{path: x, suite: pope, convert: [to_hf, "{source}", "{target}"], convert_timeout: 9}]')
+    (found,) = load_settings().watch
+    assert found.arguments == {"convert": ["to_hf", "{source}", "{target}"], "convert_timeout": 9}
+    file.write_text("watch: [{path: x, suite: pope, convert: [to_hf, {source}, {target}]}]")
+    with pytest.raises(SettingsError, match=r"watch.0.convert: .*a list of words with .*in quotes"):
+        load_settings()
+
+
+def test_an_adapter_waits_for_its_weights_and_for_its_base(store, watch, tmp_path):
+    folder = watch.path / "step-10"
+    folder.mkdir()
+    config = {"peft_type": "LORA", "base_model_name_or_path": str(tmp_path / "base")}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    assert "base=FOLDER" in look(store, watch, SETTINGS).waiting["run1.10"]
+    write(tmp_path / "base")
+    assert "adapter_model.safetensors is missing" in look(store, watch, SETTINGS).waiting["run1.10"]
+    (folder / "adapter_model.safetensors").write_bytes(shard(b"lora"))
+    assert [p.key for p in look(store, watch, SETTINGS).wanted] == ["run1.10"]
+    first = identify_checkpoint(store, "run1.10").fingerprint
+    assert look(store, watch, SETTINGS).wanted == []
+    write(tmp_path / "base", b"other base")
+    assert [p.key for p in look(store, watch, SETTINGS).wanted] == ["run1.10"]
+    assert identify_checkpoint(store, "run1.10").fingerprint != first

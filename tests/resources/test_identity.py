@@ -83,16 +83,6 @@ def test_a_signature_reads_no_content_but_sees_sizes_and_times(model):
     assert model / "model.safetensors" in model_files(model)
 
 
-def test_an_adapter_includes_its_base(model, tmp_path):
-    adapter = tmp_path / "adapter"
-    adapter.mkdir()
-    (adapter / "adapter_model.safetensors").write_bytes(b"lora")
-    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(model)}))
-    before = fingerprint(adapter)
-    (model / "model.safetensors").write_bytes(b"other weights")
-    assert fingerprint(adapter) != before
-
-
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     for name in (str(tmp_path / "absent"), "./absent", "~/absent-model"):
         with pytest.raises(ModelUnusable, match="no directory"):
@@ -118,7 +108,7 @@ def test_a_wrong_argument_or_model_names_the_nearest(tmp_path):
         build_model("openai", "gpt", {"api_key": "sk-secret"}, task="t")
     with pytest.raises(ModelUnusable, match="did you mean 'openai'"):
         check_model("opnai")
-    assert model_names() == ["openai", "recorded", "transformers"]
+    assert {"openai", "recorded", "transformers"} <= set(model_names())
     built = build_model("openai", "gpt", {"model": "gpt", "concurrency": 3}, task="t")
     assert isinstance(built, OpenAIModel)
     assert source_of("openai", {"model": "gpt"}) == "gpt"

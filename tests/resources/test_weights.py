@@ -121,4 +121,28 @@ def test_no_model_at_all(tmp_path: Path) -> None:
     assert "is empty" in str(checkpoint_problem(tmp_path))
     assert "no directory" in str(checkpoint_problem(tmp_path / "absent"))
     (tmp_path / "adapter_config.json").write_text("{}")
-    assert "adapter without its base model" in str(checkpoint_problem(tmp_path))
+    assert "its peft_type is None" in str(checkpoint_problem(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ((".metadata", "__0_0.distcp"), "PyTorch distributed checkpoint"),
+        (("pytorch_model_fsdp_0/.metadata", "pytorch_model_fsdp_0/__0_0.distcp", "config.json"), "FSDP"),
+        (("mp_rank_00/model_optim_rng.pt", "mp_rank_01/model_optim_rng.pt"), "Megatron"),
+        (("latest", "global_step10/mp_rank_00_model_states.pt", "config.json"), "DeepSpeed"),
+    ],
+)
+def test_a_format_of_training_is_named_with_what_to_do(tmp_path: Path, files: tuple[str, ...], says: str) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    problem = str(checkpoint_problem(tmp_path))
+    assert says in problem
+    assert 'convert: [python, tools/to_hf.py, "{source}", "{target}"]' in problem
+
+
+def test_a_whole_model_beside_training_state_is_a_model(model: Path) -> None:
+    (model / "global_step10").mkdir()
+    (model / "global_step10" / "mp_rank_00_model_states.pt").touch()
+    assert checkpoint_problem(model) is None
