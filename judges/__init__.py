@@ -38,7 +38,7 @@ A rule for one task only needs none of this: the judge `function` takes a functi
 
 from judges.base import Judge, LabelError, TextJudge
 from judges.metric import Metric
-from judges.registry import JudgeParameterError, UnknownJudge, get_judge, judge_names
+from judges.registry import JudgeParameterError, UnknownJudge, get_judge, judge_class, judge_names
 from judges.verdict import Verdict
 
 __all__ = [
@@ -50,5 +50,6 @@ __all__ = [
     "UnknownJudge",
     "Verdict",
     "get_judge",
+    "judge_class",
     "judge_names",
 ]

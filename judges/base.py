@@ -102,9 +102,11 @@ class Judge(ABC):
     name:       as in a task's `judge:`.
     metrics:    what it can offer; the first is the default primary metric.
     components: names of the values that each verdict carries beyond its score.
+    reads:      what it can judge: `text`, log-likelihoods of `choices`, that of the `label`.
     """
 
     name: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]] = ("text",)
     Parameters: ClassVar[type[Params]] = Params
     # What the digest covers beside this module: source files of this package, and libraries.
     sources: ClassVar[tuple[str, ...]] = ()
@@ -178,7 +180,10 @@ class TextJudge(Judge):
         """The verdict where the model gave no answer; its flags are added by the caller."""
         return Verdict(0.0, values=dict.fromkeys(self.components, 0.0))
 
-    def decide_loglikelihoods(self, item: ItemLike, label: Any, loglikelihoods: tuple[float, ...]) -> Verdict:
+    def decide_loglikelihoods(
+        self, item: ItemLike, label: Any, loglikelihoods: tuple[float, ...], tokens: tuple[int, ...] | None
+    ) -> Verdict:
+        """The verdict on log-likelihoods of continuations; tokens: how many each has, where known."""
         return Verdict.not_scored(f"judge {self.name!r} reads text, but the response holds log-likelihoods")
 
     def judge(self, item: Any, text: str) -> Verdict:
@@ -218,7 +223,8 @@ class TextJudge(Judge):
             return Verdict.not_scored("missing label")
         label = self.label(item)
         if response.loglikelihoods is not None:
-            return self.decide_loglikelihoods(item, label, response.loglikelihoods)
+            tokens = getattr(response, "continuation_tokens", None)
+            return self.decide_loglikelihoods(item, label, response.loglikelihoods, tokens)
         flags = (TRUNCATED,) if response.finish_reason == "length" else ()
         text = strip_reasoning(response.text) if self.extraction.strip_reasoning else response.text
         answer = self.read(item, text) if text.strip() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
@@ -11,30 +12,32 @@ from judges.metric import Metric
 from judges.options import find_choice, index_of_label, letter_of
 from judges.verdict import NO_ANSWER, Verdict
 
-NORM = "norm"
+NORM, BYTES, TOKENS = "norm", "bytes", "tokens"
 
 
 class ChoiceJudge(TextJudge):
     """The label is a letter, an option's text or an index (from 0). The answer key is the letter.
 
-    Of log-likelihoods the score asks whether the label's is the largest, and the component `norm`
-    asks it of log-likelihoods divided by the option's length in characters (so that a long option
-    is not beaten for its length; 'acc_norm' of the LM Evaluation Harness). Where k options share
-    the largest value, either is 1/k if the label is among them. Of a text `norm` is NaN: there is
-    nothing to normalise.
+    Of log-likelihoods the score asks whether the label's sum is the largest, as 'acc' of the LM
+    Evaluation Harness does. So that a long option is not beaten for its length, further components
+    ask it of log-likelihoods divided by the option's length: `norm` in characters (its 'acc_norm'),
+    `bytes` in bytes of UTF-8 ('acc_bytes'), `tokens` in tokens of the model (NaN where their number
+    is not known). Where k options share the largest value, each of them counts 1/k. Of a text the
+    components are NaN: there is nothing to normalise.
     """
 
     name: ClassVar[str] = "choice"
     Parameters = TextParams
     sources = ("choice.py",)
+    reads = ("text", "choices")
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return (Metric("accuracy"), Metric("accuracy_norm", {NORM: 1.0}))
+        return (Metric("accuracy"), *(Metric(f"accuracy_{name}", {name: 1.0}) for name in self.components))
 
     @property
     def components(self) -> tuple[str, ...]:
-        return (NORM,)
+        return (NORM, BYTES, TOKENS)
 
     def label(self, item: ItemLike) -> int:
         index = index_of_label(item.target, item.choices)
@@ -47,26 +50,38 @@ class ChoiceJudge(TextJudge):
         return None if found is None else find_choice(found, item.choices)
 
     def decide(self, item: ItemLike, label: int, answer: str) -> Verdict:
-        return Verdict(float(answer == letter_of(label)), answer=answer, values={NORM: math.nan})
+        return Verdict(float(answer == letter_of(label)), answer=answer, values=self._all(math.nan))
 
     def no_answer(self, item: ItemLike, label: int) -> Verdict:
-        return Verdict(0.0, values={NORM: math.nan})
+        return Verdict(0.0, values=self._all(math.nan))
 
-    def decide_loglikelihoods(self, item: ItemLike, label: int, loglikelihoods: tuple[float, ...]) -> Verdict:
+    def decide_loglikelihoods(
+        self, item: ItemLike, label: int, loglikelihoods: tuple[float, ...], tokens: tuple[int, ...] | None
+    ) -> Verdict:
         if item.choices is not None and len(loglikelihoods) != len(item.choices):
             found = f"{len(loglikelihoods)} log-likelihoods for {len(item.choices)} options"
             return Verdict.not_scored(f"{found}: the response does not belong to this item")
         if not loglikelihoods or any(math.isnan(value) for value in loglikelihoods):
-            return Verdict(0.0, flags=(NO_ANSWER,), values={NORM: 0.0})
-        best = _largest(loglikelihoods)
-        norm = math.nan
+            return Verdict(0.0, flags=(NO_ANSWER,), values=self._all(0.0))
+        values = self._all(math.nan)
         if item.choices is not None:
-            lengths = [max(len(choice), 1) for choice in item.choices]
-            norm = _share(label, _largest([v / n for v, n in zip(loglikelihoods, lengths, strict=True)]))
-        return Verdict(_share(label, best), answer=letter_of(best[0]), values={NORM: norm})
+            values[NORM] = _right(label, loglikelihoods, [len(choice) for choice in item.choices])
+            values[BYTES] = _right(label, loglikelihoods, [len(choice.encode()) for choice in item.choices])
+        if tokens is not None:
+            values[TOKENS] = _right(label, loglikelihoods, tokens)
+        best = _largest(loglikelihoods)
+        return Verdict(_share(label, best), answer=letter_of(best[0]), values=values)
+
+    def _all(self, value: float) -> dict[str, float]:
+        return dict.fromkeys(self.components, value)
 
 
-def _largest(values: tuple[float, ...] | list[float]) -> list[int]:
+def _right(label: int, loglikelihoods: Sequence[float], lengths: Sequence[int]) -> float:
+    """Whether the label's is the largest of log-likelihoods per unit of length."""
+    return _share(label, _largest([v / max(n, 1) for v, n in zip(loglikelihoods, lengths, strict=True)]))
+
+
+def _largest(values: Sequence[float]) -> list[int]:
     top = max(values)
     return [i for i, value in enumerate(values) if value == top]
 

@@ -19,6 +19,7 @@ _JUDGES = {
     "yes_no": ("judges.yes_no", "YesNoJudge"),
     "number": ("judges.number", "NumberJudge"),
     "math": ("judges.mathematics", "MathJudge"),
+    "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
     "function": ("judges.function", "FunctionJudge"),
 }
 
@@ -34,6 +35,13 @@ class JudgeParameterError(ValueError):
 def judge_names() -> tuple[str, ...]:
     """The names that `get_judge` knows, sorted."""
     return tuple(sorted(_JUDGES))
+
+
+def judge_class(name: str) -> type[Judge]:
+    """The class of one of `judge_names()`."""
+    module, attribute = _JUDGES[name]
+    judge: type[Judge] = getattr(import_module(module), attribute)
+    return judge
 
 
 def get_judge(spec: str | Mapping[str, Any]) -> Judge:
@@ -52,8 +60,7 @@ def get_judge(spec: str | Mapping[str, Any]) -> Judge:
         near = [match for match, _, _ in process.extract(name, judge_names(), limit=3, score_cutoff=50)]
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise UnknownJudge(f"no judge {name!r}. {hint}Judges: {', '.join(judge_names())}")
-    module, attribute = _JUDGES[name]
-    judge: type[Judge] = getattr(import_module(module), attribute)
+    judge = judge_class(name)
     try:
         params = judge.Parameters.model_validate(given)
     except ValidationError as error:

@@ -34,6 +34,7 @@ checkpoints_app.command("list")(models.list_checkpoints)
 engines_app.command("list")(engines.list_engines)
 engines_app.command("logs")(engines.logs)
 engines_app.command("stop")(engines.stop)
+engines_app.command("qualify-swap")(engines.qualify_swap)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eval_assets.cli.common import Json, print_json, show, table
+from eval_assets.cli.common import Json, print_json, show, store, table
 from resources.models import ModelUnusable
 
 SlotName = Annotated[str | None, typer.Argument(help="A slot's name, as `evals engines list` shows it (default: all).")]
@@ -57,6 +57,38 @@ def stop(slot: SlotName = None) -> None:
 
     for folder in _folders(slot):
         typer.echo(f"{folder.name}: {'stopped' if stop_host(folder) else 'nothing runs'}")
+
+
+def qualify_swap(
+    a: Annotated[str, typer.Argument(help="A checkpoint: name or folder.")],
+    b: Annotated[str, typer.Argument(help="Another one of the same architecture.")],
+    task: Annotated[str, typer.Option(help="Its first questions are the canaries.")],
+    model: Annotated[str | None, typer.Option(help="The engine, where the checkpoints are folders.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many canaries.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show that loading B's weights into A's engine gives B's answers; only then are swaps made."""
+    from dataclasses import asdict
+
+    from eval_assets.cli.models import resolve
+    from eval_assets.cli.runs import ensure_dataset
+    from eval_assets.pipeline.qualifying import qualify_swap as compare
+    from eval_assets.pipeline.registering import identify_checkpoint
+    from task_defs import load_task
+
+    definition = load_task(task)
+    ensure_dataset(store(), definition)
+    points = [identify_checkpoint(store(), resolve(name, model, {}).key) for name in (a, b)]
+    found = compare(store(), points[0], points[1], definition, limit=limit, log=lambda line: typer.echo(line, err=True))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        counts = " and ".join(f"{n} of {found.canaries}" for n in found.equal) or "none"
+        typer.echo(f"{found.engine}: {counts} answers equal to a cold start's, there and back; log-probabilities "
+                   f"at most {found.largest:.2g} apart. {found.why}")  # fmt: skip
+        typer.echo("swaps are on for this architecture" if found.passed else "swaps stay off: engines are restarted")
+    if not found.passed:
+        raise typer.Exit(1)
 
 
 def _folders(slot: str | None) -> list[Path]:

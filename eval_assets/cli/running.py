@@ -53,10 +53,11 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint on tasks and print the scores with their intervals."""
-    from eval_assets.pipeline.cell import Variant
+    from eval_assets.pipeline.cell import Variant, refuse_unanswerable
     from eval_assets.pipeline.checkpoint_report import outdated_reports
     from eval_assets.pipeline.planning import need_of
     from eval_assets.settings import load_settings
+    from resources.models import ModelUnusable
     from task_defs import load_task
 
     settings = load_settings()
@@ -72,12 +73,13 @@ def run(
     runs.identify(point.key)
     for task in definitions:
         try:
+            refuse_unanswerable(point, task)
             ensure_dataset(store(), task, runs)
             if need_of(store(), point.key, task, variant, baseline=settings.baseline).complete:
                 _gate_again(point.key, task.task, variant, settings.gate)
             else:
                 runs.cell(point.key, task, variant, judge_only=judge_only)
-        except RunFailed as error:
+        except (RunFailed, ModelUnusable) as error:
             failures[task.task] = str(error)
     if point.key in outdated_reports(store()) and not variant.id:
         runs.checkpoint_report(point.key)

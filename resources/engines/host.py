@@ -35,6 +35,7 @@ from typing import Any
 from resources.engines.arbiter import Waiter, decide
 from resources.engines.server import Engine, EngineFailed, reap
 from resources.engines.slots import LOCK, SOCKET
+from resources.engines.swap import SwapFailed, swap_weights
 
 PATIENCE = 600.0  # seconds after which another checkpoint's cells no longer let the served one's go first
 SILENCE = 60.0  # a holder that shows no sign of life for so long has lost its lease
@@ -173,6 +174,8 @@ class Host:
 
     async def _switch(self, want: dict[str, Any]) -> None:
         """Serve something else. Those that want it and cannot have it are told why."""
+        if await self._swap(want):
+            return
         await self._stop_engine()
         engine = Engine(self.folder, want["command"], want["env"], want["start_timeout"])
         self.starts += 1
@@ -193,6 +196,21 @@ class Host:
         self.start_seconds += engine.start_seconds
         self.record("ready", checkpoint=want["label"], seconds=round(engine.start_seconds, 2))
         self._count_idle()
+
+    async def _swap(self, want: dict[str, Any]) -> bool:
+        """Load the weights into the engine that runs, where that is known to be right."""
+        if self.engine is None or self.serving is None or not want["swap"] or self.serving["swap"] != want["swap"]:
+            return False
+        started = time.monotonic()
+        try:
+            await asyncio.to_thread(swap_weights, self.engine.url, want["kind"], want["model"])
+        except SwapFailed as error:
+            self.record("swap failed", checkpoint=want["label"], why=str(error))
+            return False
+        self.serving = want
+        self.record("swaps", checkpoint=want["label"], seconds=round(time.monotonic() - started, 3))
+        self._count_idle()
+        return True
 
     async def _while_wanted(self, start: Coroutine[Any, Any, None], key: str) -> None:
         """Give a start up when the host is stopped, or when only others wait by now."""

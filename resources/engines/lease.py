@@ -30,6 +30,8 @@ class Want:
 
     key:   of command, settings and weights: leases with the same key share an engine.
     label: the checkpoint, holder: the cell, both for people. command: without host and port.
+    model: the folder or hub id in it. swap: an engine that was started with the same one may load this
+    model's weights instead of being started anew; None: not known to give the same answers.
     """
 
     key: str
@@ -40,6 +42,8 @@ class Want:
     env: dict[str, str]
     start_timeout: float
     idle_minutes: float
+    model: str = ""
+    swap: str | None = None
 
 
 class Lease:

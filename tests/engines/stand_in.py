@@ -29,6 +29,7 @@ def work() -> None:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answered = 0
+    stale = False  # caches hold something of other weights
     lock = threading.Lock()
     options: argparse.Namespace
 
@@ -38,6 +39,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.path.endswith("/chat/completions"):
+            self._change(asked)
+            return
         time.sleep(self.options.seconds)
         with Handler.lock:
             Handler.answered += 1
@@ -49,10 +53,23 @@ class Handler(BaseHTTPRequestHandler):
             shas = " ".join(hashlib.sha256(url.encode()).hexdigest()[:12] for url in urls)
             os.write(1, f"asked {shas}\n".encode())  # at once: lines of several threads do not mix
         text = content if isinstance(content, str) else next(p["text"] for p in content if p["type"] == "text")
-        message = {"role": "assistant", "content": f"{Path(self.options.model).name}: {text}"}
+        name = "stale" if Handler.stale else Path(self.options.model).name
+        message = {"role": "assistant", "content": f"{name}: {text}"}
         usage = {"prompt_tokens": 10, "completion_tokens": 2}
         reply = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
         self._reply(200, json.dumps(reply).encode())
+
+    def _change(self, asked: dict) -> None:
+        """As vLLM's development mode has it: other weights, and caches that are dropped on request."""
+        if self.path == "/collective_rpc":
+            if self.options.refuse_swap:
+                self._reply(500, b"{}")
+                return
+            self.options.model = asked["kwargs"]["weights_path"]
+            Handler.stale = True
+        elif self.path == "/reset_prefix_cache":
+            Handler.stale = False
+        self._reply(200, b'{"success": true}')
 
     def _reply(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -75,6 +92,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--die-after", type=int, default=0)
     parser.add_argument("--die-once", default="")
+    parser.add_argument("--refuse-swap", action="store_true")
     parser.add_argument("--fail", default="")
     Handler.options, _ = parser.parse_known_args()
     print(f"INFO stand-in serves {Handler.options.model}", flush=True)

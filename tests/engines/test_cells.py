@@ -52,15 +52,15 @@ class Project:
         self.models.write_text(yaml.safe_dump({"engines": {"stand": engine}, "slots": slots or []}))
 
     def checkpoint(self, name: str) -> str:
-        """A folder that looks like weights; its content is its name."""
+        """A folder that looks like weights."""
         import numpy as np
         from safetensors.numpy import save_file
 
         folder = self.path / "run" / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps({"model_type": "llama", "name": name}))
+        (folder / "config.json").write_text(json.dumps({"model_type": "llama"}))
         (folder / "tokenizer.json").write_text("{}")
-        save_file({"w": np.zeros(4, np.float32)}, folder / "model.safetensors")
+        save_file({"w": np.full(4, len(name) + int(name[-1]), np.float32)}, folder / "model.safetensors")
         key = register(self.store, from_directory(folder, model="stand")).key
         identify_checkpoint(self.store, key)
         return key
@@ -209,3 +209,38 @@ def test_settings_that_change_answers_make_another_key_and_the_others_do_not(pro
         project.describe(**option)
         keys.add(project.cell(key).key)
     assert len(keys) == 7
+
+
+def qualify(project, key: str, passed: bool) -> None:
+    """As `evals engines qualify-swap` keeps it."""
+    from resources.engines.swap import keep_qualification, swap_key
+    from resources.models.configured import load_models
+
+    folder = Path(identify_checkpoint(project.store, key).source)
+    keep_qualification(swap_key(load_models().engine("stand", {}), "0", folder), {"passed": passed})
+
+
+@pytest.mark.parametrize(
+    ("qualified", "flags", "starts"),
+    [(True, (), ["run.1"]), (False, (), ["run.1", "run.2"]), (None, (), ["run.1", "run.2"]),
+     (True, ("--refuse-swap",), ["run.1", "run.2"])],
+)  # fmt: skip
+def test_weights_are_swapped_only_where_that_was_shown_to_be_right(project, engines, qualified, flags, starts):
+    project.describe(*flags)
+    keys = [project.checkpoint(name) for name in ("step-1", "step-2")]
+    if qualified is not None:
+        qualify(project, keys[0], qualified)
+    for key, name in zip(keys, ("step-1", "step-2"), strict=True):
+        infer(project.cell(key), project.store, run_id="r", log=print)
+        assert project.answers(key) == expected(name)  # and not of stale caches
+    assert engines.starts() == starts
+
+
+def test_another_architecture_is_another_qualification(project, engines):
+    first, second = project.checkpoint("step-1"), project.checkpoint("step-2")
+    config = Path(identify_checkpoint(project.store, second).source) / "config.json"
+    config.write_text(json.dumps({"model_type": "other"}))
+    qualify(project, first, True)
+    for key in (first, second):
+        infer(project.cell(key), project.store, run_id="r", log=print)
+    assert engines.starts() == ["run.1", "run.2"]

@@ -115,3 +115,18 @@ def test_a_judge_of_text_does_not_guess_from_loglikelihoods():
     response = SimpleNamespace(text="", finish_reason="stop", loglikelihoods=(-1.0,), error=None)
     verdict = asyncio.run(get_judge("exact").judge_many([{"target": "x"}], [response]))[0]
     assert "holds log-likelihoods" in verdict.unscored
+
+
+def test_loglikelihoods_by_bytes_and_by_tokens():
+    """Three options that win by sum, per character, per byte and per token in turn."""
+    choices, values = ("no", "日本", "abcdefgh"), (-3.0, -4.0, -9.0)
+    item = {"target": "B", "choices": choices}
+    response = SimpleNamespace(text="", finish_reason="stop", loglikelihoods=values, error=None)
+    response.continuation_tokens = (1, 3, 4)
+    verdict = asyncio.run(get_judge("choice").judge_many([item], [response]))[0]
+    # per character -1.5, -2, -1.125; per byte -1.5, -0.67, -1.125; per token -3, -1.33, -2.25
+    assert (verdict.score, verdict.values) == (0.0, {"norm": 0.0, "bytes": 1.0, "tokens": 1.0})
+    response.continuation_tokens = None
+    verdict = asyncio.run(get_judge("choice").judge_many([item], [response]))[0]
+    assert math.isnan(verdict.values["tokens"]), "how many tokens is not known: neither right nor wrong"
+    assert verdict.values["bytes"] == 1.0
