@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resources.engines.launch import SERVED, engine_version, launch
@@ -14,9 +18,14 @@ from resources.engines.lease import Lease, Want, ask
 from resources.engines.metrics import between, read
 from resources.engines.options import EngineOptions
 from resources.engines.slots import Slot, slots
-from resources.models.base import Instance, ModelUnusable, Requests, Response
+from resources.engines.swap import SWAPPABLE_ENV, qualification, swap_key
+from resources.models.base import Instance, ModelUnusable, Requests, Response, ResponseError
+from resources.models.concurrent import in_flight
 from resources.models.decoding import seeded
+from resources.models.loglikelihood import poster
+from resources.models.merging import served_weights
 from resources.models.openai import OpenAIModel, Parse
+from resources.models.openai_wire import chat_body
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -26,8 +35,11 @@ class ServedModel(OpenAIModel):
     """Leases an engine for its checkpoint and asks it as one asks any endpoint.
 
     label: the checkpoint's key, for people. fingerprint: of its weights; engines are shared by it.
+    weight_args: what decides which weights are meant: revision, base of an adapter, converter.
     With `replicas`, requests about one medium go to one replica, whose caches then know it.
     """
+
+    no_loglikelihood = ""
 
     def __init__(
         self,
@@ -36,18 +48,19 @@ class ServedModel(OpenAIModel):
         *,
         label: str,
         fingerprint: str,
-        revision: str | None = None,
+        weight_args: Mapping[str, Any],
         configured_slots: tuple[tuple[int | str, ...], ...] = (),
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         super().__init__(
             SERVED,
             base_url="http://engine.invalid/v1",
+            api_key_env="",  # it wants none, and is not shown the one that is meant for somebody else
             concurrency=options.concurrency * options.replicas,
             timeout=3600,
         )
         self.source, self.options, self.label, self.fingerprint = source, options, label, fingerprint
-        self.revision, self.configured_slots, self.log = revision, configured_slots, log
+        self.weight_args, self.configured_slots, self.log = dict(weight_args), configured_slots, log
         self._leases: list[Lease] = []
         self._clients: list[AsyncOpenAI] = []
         self._seen: dict[str, Any] = {}
@@ -64,6 +77,9 @@ class ServedModel(OpenAIModel):
         import aiohttp  # noqa: F401  # here and not while the engine waits for us
 
         engine_version(self.options)  # a wrong interpreter is said before a host is started
+        self._served = await asyncio.to_thread(
+            served_weights, self.source, self.weight_args, fingerprint=self.fingerprint, log=self.log
+        )
         self._stack = AsyncExitStack()
         try:
             for slot in self._choose():
@@ -104,21 +120,55 @@ class ServedModel(OpenAIModel):
                 yield response
         await self._leave()  # now: what comes is stored before the model is left, and others wait for the engine
 
+    async def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
+        score = await self._scorer()
+        async with aclosing(in_flight(requests, score, self._concurrency)) as responses:
+            async for response in responses:
+                yield response
+        await self._leave()
+
+    async def _scorer(self) -> Callable[[Instance], Awaitable[Response]]:
+        if self.options.kind == "vllm":
+            from resources.models.loglikelihood_vllm import score as score_vllm
+
+            def body(instance: Instance, fields: Mapping[str, Any]) -> bytes:
+                return chat_body(instance, SERVED, "max_tokens", fields)
+
+            return lambda request: score_vllm(request, poster(self._asked, request), body)
+        from resources.models.loglikelihood_sglang import load_prompts
+        from resources.models.loglikelihood_sglang import score as score_sglang
+
+        revision, template = self.weight_args.get("revision"), self.options.chat_template
+        prompts = await asyncio.to_thread(load_prompts, self._served, revision, chat_template=template)
+        return lambda request: score_sglang(request, poster(self._asked, request), prompts)
+
     # --- which engine -------------------------------------------------------------------------
 
     def _want(self, slot: Slot) -> Want:
-        started = launch(self.options, self.source, revision=self.revision, devices=slot.devices)
+        revision = self.weight_args.get("revision")
+        started = launch(self.options, self._served, revision=revision, devices=slot.devices)
         identity = repr((started.command, sorted(self.options.env.items()), self.fingerprint))
+        swap = self._swap_key()
         return Want(
             key=sha256(identity.encode()).hexdigest()[:32],
             label=self.label,
             holder=f"{self.label} (process {os.getpid()})",
             kind=started.kind,
             command=started.command,
-            env=started.env,
+            env=started.env | (SWAPPABLE_ENV[started.kind] if swap else {}),
+            model=self._served,
+            swap=swap,
             start_timeout=self.options.start_timeout,
             idle_minutes=self.options.idle_minutes,
         )
+
+    def _swap_key(self) -> str | None:
+        """What other checkpoints this one's engine may become without a start; None: none, as far as is known."""
+        folder = Path(self._served)
+        if not self.options.swap or not folder.is_dir():
+            return None
+        key = swap_key(self.options, engine_version(self.options), folder)
+        return key if (qualification(key) or {}).get("passed") else None
 
     def _choose(self) -> list[Slot]:
         """The slots to ask: those that serve this already, then free ones, then the least wanted."""
@@ -151,15 +201,21 @@ class ServedModel(OpenAIModel):
         return self._clients[self._replica(request)]
 
     async def _ask(self, request: Instance, path: str, body: bytes, parse: Parse) -> Response:
+        """One attempt. The engine has a queue of its own: nothing is held back here when it slows down."""
         number = self._replica(request)
         lease = self._leases[number]
         await lease.ready()  # at once, unless the engine is being started anew
         self._clients[number].base_url = f"{lease.url}/v1/"
         await lease.begin()
+        began, started = time.monotonic(), time.perf_counter()
         try:
-            return await super()._ask(request, path, body, parse)
+            # From the server's root, where an engine's own requests are beside OpenAI's.
+            where = path if path == "/chat/completions" else lease.url + path
+            response = await self._attempt(request, where, body, parse, began)
         finally:
             await lease.end()
+        response.timings["last_attempt"] = time.perf_counter() - started
+        return _explained(response)
 
     async def _metrics(self, leases: Sequence[Lease] = ()) -> dict[str, float]:
         """The engines' counters, summed; what does not answer counts nothing."""
@@ -177,3 +233,16 @@ class ServedModel(OpenAIModel):
                 for name, value in counted.items():
                     total[name] = total.get(name, 0.0) + value
         return total
+
+
+# vLLM: "At most 4 image(s) may be provided in one prompt." SGLang: "Too many images ..." and the like.
+_TOO_MANY = re.compile(r"at most \d+ \w+(\(s\))? may be provided|too many (images|videos|audios)", re.IGNORECASE)
+
+
+def _explained(response: Response) -> Response:
+    """More media than the engine was started for: that item's answer under these settings, and how to change them."""
+    error = response.error
+    if error is None or not _TOO_MANY.search(error.message):
+        return response
+    said = f"{error.message} Raise limit_mm_per_prompt of the engine: what was refused is then asked again"
+    return replace(response, error=ResponseError("unsupported_media", said, retryable=False))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from resources.engines.lease import Want, ask, stop_host
+from resources.engines.processes import identity, session_members
 from resources.engines.slots import Slot
 
 STAND_IN = Path(__file__).parent / "stand_in.py"
@@ -61,6 +62,11 @@ class Engines:
             if str(self.root).encode() in told and state != "Z" and what in shown:
                 found.append(int(entry.name))
         return found
+
+    def members(self) -> dict[int, str | None]:
+        """Every process of the engine that runs, by its keeper's session: vLLM's workers overwrite their names."""
+        keepers = self.processes("resources.engines.keeper")
+        return {pid: identity(pid) for keeper in keepers for pid in session_members(keeper)}
 
     def kill(self, what: str) -> None:
         pids = self.processes(what)

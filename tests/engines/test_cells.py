@@ -33,7 +33,8 @@ from eval_assets.pipeline.registering import identify_checkpoint
 from resources.store import Store
 from task_defs import load_task
 store = Store(sys.argv[1])
-infer(plan_cell(store, identify_checkpoint(store, sys.argv[3]), load_task(Path(sys.argv[2]))), store, run_id="r", log=print)
+cell = plan_cell(store, identify_checkpoint(store, sys.argv[3]), load_task(Path(sys.argv[2])))
+infer(cell, store, run_id="r", log=print)
 """
 
 
@@ -191,10 +192,10 @@ def test_an_engine_that_is_not_installed_is_said_before_anything_starts(project,
     project.models.write_text(yaml.safe_dump({"engines": {"stand": {"kind": "vllm", "python": "/nowhere/python"}}}))
     key = project.checkpoint("step-1")
     with pytest.raises(ModelUnusable, match="make engines"):
-        project.cell(key).key
+        _ = project.cell(key).key
     project.models.write_text(yaml.safe_dump({"engines": {"stand": {"kind": "sglang", "python": sys.executable}}}))
     with pytest.raises(ModelUnusable, match="has no sglang installed"):
-        project.cell(key).key
+        _ = project.cell(key).key
     assert not engines.root.exists()
 
 

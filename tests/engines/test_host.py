@@ -13,7 +13,7 @@ import time
 import pytest
 
 from resources.engines import host as host_module
-from resources.engines.lease import Lease
+from resources.engines.lease import Lease, connect
 from resources.engines.slots import Slot
 from resources.models.base import ModelUnusable
 from tests.engines.conftest import Engines, until
@@ -30,6 +30,8 @@ def leased(engines: Engines, *wants, hold: float = 0.2) -> list[str]:
             await asyncio.sleep(hold)
 
     async def all_of_them() -> None:
+        _, writer = await connect(engines.slot)  # the host is there before the first of them asks
+        writer.close()
         tasks = []
         for want in wants:
             tasks.append(asyncio.create_task(cell(want)))

@@ -144,5 +144,5 @@ def test_mistakes_in_models_yaml_name_the_field(tmp_path, monkeypatch):
     with pytest.raises(ModelUnusable, match="source"):
         load_models()
     file.write_text("a: [\n")
-    with pytest.raises(ModelUnusable, match="models.yaml"):
+    with pytest.raises(ModelUnusable, match=r"models\.yaml"):
         load_models()

@@ -1,0 +1,214 @@
+"""A real vLLM: shared, killed in every part, asked with pictures and videos, and at its limits. `make test-engines`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from eval_assets.pipeline.cell import plan_cell
+from eval_assets.pipeline.infer import infer
+from eval_assets.pipeline.ingest import ingest
+from eval_assets.pipeline.registering import from_directory, identify_checkpoint, register
+from resources.engines.lease import stop_host
+from resources.engines.processes import identity
+from resources.engines.slots import Slot
+from resources.models.base import Instance, Media, ModelUnusable
+from resources.models.registry import build_model
+from resources.store import Store
+from tests.conftest import TaskFolder, png
+from tests.engines.conftest import Engines, until
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+ITEMS = 240
+WORDS = ["question", "what", "digit", "is", "left", "right", "sum", *map(str, range(300))]
+
+
+def vllm_python() -> str:
+    path = os.environ.get("EVAL_VLLM_PYTHON")
+    if not path:
+        pytest.skip("EVAL_VLLM_PYTHON names no interpreter with vLLM: `make test-engines` sets it")
+    return path
+
+
+class Project:
+    def __init__(self, path: Path, python: str) -> None:
+        self.path, self.python, self.engines = path, python, Engines(path / "engines")
+        self.store = Store(path / "home")
+        self.describe()
+        rows = [
+            {"id": f"q{i}", "question": f"what is {i}", "answer": "4", "image": f"p{i % 20}.png"} for i in range(ITEMS)
+        ]
+        folder = TaskFolder(path / "digits_task", "asked").rows(rows)
+        for i in range(20):
+            folder.picture(f"p{i}.png", 1000 * i, edge=48)
+        self.task = folder.task(doc_to_visual="image")
+        ingest(self.task, self.store)
+
+    def describe(self, **options) -> None:
+        engine = {
+            "kind": "vllm", "python": self.python, "dtype": "float32", "max_model_len": 512,
+            "limit_mm_per_prompt": {"image": 3, "video": 1}, "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+            "extra_args": ["--enforce-eager", "--block-size", "32"], "idle_minutes": 2, "start_timeout": 240, **options,
+        }  # fmt: skip
+        (self.path / "models.yaml").write_text(yaml.safe_dump({"engines": {"tiny": engine}}))
+
+    def folder(self, name: str, seed: int) -> Path:
+        from examples.digits.model import build_model as tiny
+        from examples.digits.model import build_processor, build_tokenizer, save
+
+        folder = self.path / "run" / name
+        if not folder.exists():
+            tokenizer = build_tokenizer(WORDS)
+            save(tiny(tokenizer, seed), build_processor(tokenizer), folder)
+        return folder
+
+    def checkpoint(self, name: str, seed: int = 0) -> str:
+        key = register(self.store, from_directory(self.folder(name, seed), model="tiny")).key
+        identify_checkpoint(self.store, key)
+        return key
+
+    def cell(self, key: str, task=None):
+        return plan_cell(self.store, identify_checkpoint(self.store, key), task or self.task)
+
+    def ask(self, folder: Path, *requests: Instance) -> list:
+        async def run() -> dict:
+            async with build_model("tiny", str(folder), {}, task="t", label="x", fingerprint=str(folder)) as model:
+                return {r.id: r async for r in model.generate_until(list(requests))}
+
+        answered = asyncio.run(run())
+        return [answered[r.id] for r in requests]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Iterator[Project]:
+    """One slot and one store for the whole module, so that most tests find an engine that runs."""
+    python, path = vllm_python(), tmp_path_factory.mktemp("vllm")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("EVAL_ENGINES", str(path / "engines"))
+    patch.setenv("EVAL_MODELS", str(path / "models.yaml"))
+    patch.setenv("EVAL_TEST_ROOT", str(path / "engines"))
+    patch.setenv("CUDA_VISIBLE_DEVICES", "")
+    yield Project(path, python)
+    stop_host(Slot().folder)
+    patch.undo()
+
+
+def picture(number: int) -> Media:
+    data = png(number, 48)
+    return Media(data, "image/png", str(number))
+
+
+def test_its_answers_are_those_of_transformers(project):
+    key = project.checkpoint("step-1")
+    infer(project.cell(key), project.store, run_id="r", log=print)
+    served = {row["item_id"]: row["text"].strip() for row in project.cell(key).outputs(project.store).answers()}
+    before = {row[3] for row in project.cell(key).outputs(project.store).identities()}
+    local = register(project.store, from_directory(project.folder("step-1", 0), run="local")).key
+    identify_checkpoint(project.store, local)
+    infer(project.cell(local), project.store, run_id="r", log=print)
+    asked = {row[3] for row in project.cell(local).outputs(project.store).identities()}
+    rows = project.cell(local).outputs(project.store).answers()  # the same weights: the same table
+    expected = {row["item_id"]: row["text"] for row in rows if row["request_key"] in asked - before}
+    assert len(expected) == len(served) == ITEMS
+    assert sum(served[i] == expected[i] for i in served) == ITEMS
+
+
+# Each kill costs an engine's start; the one of a run does not.
+@pytest.mark.parametrize(
+    "victim",
+    ["vllm.entrypoints", "VLLM::EngineCore", "VLLM::Worker", "resources.engines.keeper", "resources.engines.host"],
+)
+def test_a_cell_goes_on_whoever_is_killed(project, victim):
+    key = project.checkpoint(f"killed-{victim.split('.')[-1].split(':')[-1]}", seed=abs(hash(victim)) % 1000)
+    project.describe(concurrency=1)  # slow enough to be killed in its midst
+    done, failed = [], []
+
+    def work() -> None:
+        try:
+            done.append(infer(project.cell(key), project.store, run_id="r", log=print))
+        except ModelUnusable as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: project.cell(key).outputs(project.store).count() >= 20 or failed, 180)
+    before = project.engines.members()
+    assert len(before) >= 4  # keeper, server, core, worker
+    shown = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in before}
+    victims = [pid for pid, said in shown.items() if victim in said] or project.engines.processes(victim)
+    os.kill(min(victims), 9)
+    thread.join(240)
+    assert not failed, failed
+    assert done
+    identities = list(project.cell(key).outputs(project.store).identities())
+    assert len(identities) == len({i[0] for i in identities}) == ITEMS
+    until(lambda: not any(identity(pid) == known for pid, known in before.items()), 30)
+    project.describe()
+
+
+def test_one_item_that_is_too_long_is_its_own_and_not_the_cells(project):
+    folder = project.folder("step-1", 0)
+    long, short = (Instance(prompt="what is " * n, id=str(n), gen_kwargs={"max_tokens": 4}) for n in (600, 3))
+    found = project.ask(folder, long, short)
+    assert found[0].error.kind == "too_long"
+    assert found[1].error is None
+
+
+def test_more_media_than_the_limit_is_said_of_that_item(project):
+    folder = project.folder("step-1", 0)
+    many = Instance(prompt="what", media_list=[picture(i) for i in range(4)], id="many", gen_kwargs={"max_tokens": 4})
+    some = Instance(prompt="what", media_list=[picture(i) for i in range(3)], id="some", gen_kwargs={"max_tokens": 4})
+    found = project.ask(folder, many, some)
+    assert found[0].error.kind == "unsupported_media"
+    assert "limit_mm_per_prompt" in found[0].error.message
+    assert found[1].error is None
+
+
+def test_seeds_make_samples_that_come_again(project):
+    folder = project.folder("step-1", 0)
+    gen = {"max_tokens": 8, "temperature": 1.5}
+    requests = [Instance(prompt="what is", id=f"{n}", gen_kwargs={**gen, "seed": n}) for n in range(4)]
+    first, again = (project.ask(folder, *requests) for _ in range(2))
+    assert [r.text for r in first] == [r.text for r in again]
+    assert len({r.text for r in first}) > 1
+
+
+def test_a_cell_says_what_its_caches_did(project):
+    key = project.checkpoint("observed", seed=5)
+    done = infer(project.cell(key), project.store, run_id="r", log=print)
+    assert done.observed["media_cache_hit_rate"] > 0.5  # twelve questions a picture
+    assert 0 < done.observed["time_to_first_token_s"] < 60
+    assert done.observed["generation_tokens_per_s"] > 0
+    assert done.observed["idle_seconds"] < 5
+
+
+def test_weights_are_swapped_once_that_is_qualified(project):
+    from eval_assets.pipeline.qualifying import qualify_swap
+
+    points = [identify_checkpoint(project.store, project.checkpoint(f"swap-{n}", seed=20 + n)) for n in range(3)]
+    found = qualify_swap(project.store, *points[:2], project.task, limit=40, log=print)
+    assert (found.passed, found.equal, found.largest) == (True, (40, 40), 0.0)
+    starts = len(project.engines.starts())
+    for point in points:
+        infer(project.cell(point.key), project.store, run_id="r", log=print)
+    assert len(project.engines.starts()) == starts + 1
+    assert project.engines.events().count("swaps") == 2
+
+
+def test_a_model_that_vllm_does_not_know_is_named(project):
+    import json
+
+    folder = project.folder("unknown", 1)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "architectures": ["FooForBar"], "model_type": "foo"}))
+    started = time.monotonic()
+    with pytest.raises(ModelUnusable, match="unknown architecture"):
+        project.ask(folder, Instance(prompt="what", id="1", gen_kwargs={"max_tokens": 4}))
+    assert time.monotonic() - started < 120
