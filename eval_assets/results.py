@@ -78,7 +78,7 @@ def items(
         return []
     stored = items_of(home, definition).table().to_table(columns=list(COLUMNS), filter=one_of("item_id", wanted))
     asked = {row["item_id"]: question(definition, row) for row in stored.to_pylist()}
-    texts = {(r["item_id"], r["sample"]): r["text"] for r in outputs(checkpoint, task, home).to_pylist()}
+    answers = {(r["item_id"], r["sample"]): r for r in outputs(checkpoint, task, home).to_pylist()}
     return [
         {
             "item_id": r["item_id"],
@@ -86,7 +86,7 @@ def items(
             "question": "".join(str(v) for k, v in asked[r["item_id"]].messages[0].parts if k == "text"),
             "target": asked[r["item_id"]].item.target,
             "choices": asked[r["item_id"]].item.choices,
-            "text": texts.get((r["item_id"], r["sample"])),
+            **{k: answers.get((r["item_id"], r["sample"]), {}).get(k) for k in ("text", "reasoning")},
             **{k: r[k] for k in ("answer", "score", "flags", "unscored")},
         }
         for r in rows

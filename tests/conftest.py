@@ -104,6 +104,10 @@ class Reply:
     delay: float = 0.0
     finish_reason: str = "stop"
     message: dict[str, Any] = field(default_factory=dict)
+    usage: dict[str, Any] | None = field(
+        default_factory=lambda: {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    )
+    fields: dict[str, Any] = field(default_factory=dict)  # further ones of the body: model, system_fingerprint
     hang_up: bool = False
 
 
@@ -131,11 +135,14 @@ class Endpoint:
 
     answer: request, number of the request (from 0) -> Reply; it may be exchanged at any time.
     seen: the requests in the order they arrived; most: how many were open at one time.
+    models: what it lists; None: it does not.
     """
 
     def __init__(self) -> None:
         self.answer: Callable[[Seen, int], Reply] = lambda request, number: Reply()
         self.seen: list[Seen] = []
+        self.models: list[str] | None = None
+        self.listed = 0  # how often
         self.most = self._open = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -165,11 +172,20 @@ class Endpoint:
 
         app = web.Application(client_max_size=2**30)
         app.router.add_post("/v1/chat/completions", self._handle)
+        app.router.add_get("/v1/models", self._list)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+
+    async def _list(self, request: Any) -> Any:
+        from aiohttp import web
+
+        self.listed += 1
+        if self.models is None:
+            return web.json_response({"error": {"message": "no such page"}}, status=404)
+        return web.json_response({"object": "list", "data": [{"id": name} for name in self.models]})
 
     async def _handle(self, request: Any) -> Any:
         from aiohttp import web
@@ -194,8 +210,8 @@ def _completion(reply: Reply) -> bytes:
         return json.dumps({"error": {"message": reply.text, "code": None}}).encode()
     message = {"role": "assistant", "content": reply.text, **reply.message}
     choice = {"index": 0, "message": message, "finish_reason": reply.finish_reason}
-    usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
-    return json.dumps({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+    body = {"id": "x", "object": "chat.completion", "choices": [choice], "usage": reply.usage, **reply.fields}
+    return json.dumps(body).encode()
 
 
 @pytest.fixture

@@ -44,5 +44,6 @@ def responses_digest(table: OutputsTable, wanted: array[int]) -> str:
         counted[at] = True
         parts = [row["item_id"], str(row["sample"]), row["request_key"], row["text"] or "", row["finish_reason"]]
         parts += [str(row["loglikelihoods"]), row["error_kind"] or ""]
+        parts += [row["reasoning"]] if row.get("reasoning") else []
         total += int.from_bytes(hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).digest()[:16], "big")
     return f"{total % 2**128:032x}"

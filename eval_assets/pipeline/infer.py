@@ -20,7 +20,9 @@ from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
 from resources.models import LMM, Instance, ModelUnusable, Response
 from resources.models.base import PERMANENT
+from resources.models.budget import Spend
 from resources.models.concurrent import unless_refused
+from resources.models.reasoning import separated
 from resources.store import Store
 from resources.store.outputs import Asked, row_of
 
@@ -48,6 +50,8 @@ class Inferred:
     missing_media: int = 0
     causes: dict[str, int] = field(default_factory=dict)
     observed: dict[str, Any] = field(default_factory=dict)  # what the model's engine counted meanwhile
+    spend: dict[str, Any] = field(default_factory=dict)  # tokens and money of this run, as far as known
+    served_by: dict[str, int] = field(default_factory=dict)  # models that the endpoint named, with their answers
 
 
 def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) -> Inferred:
@@ -67,7 +71,14 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     table = cell.outputs(store)
     table.compact()
     done.rows = table.count()
-    finish(store, cell, "outputs", key=cell.key, version=done.version, n_rows=done.rows, run_id=run_id)
+    done.served_by = table.served_by() if done.asked else {}
+    if len(done.served_by) > 1:
+        answers = ", ".join(f"{model} gave {count}" for model, count in done.served_by.items())
+        log(f"WARNING: {cell.checkpoint.key} on {cell.task.task} was answered by more than one model: {answers}")
+    details = {**cell.details(), "observed": done.observed}
+    finish(
+        store, cell, "outputs", key=cell.key, version=done.version, n_rows=done.rows, run_id=run_id, details=details
+    )  # fmt: skip
     return done
 
 
@@ -87,6 +98,7 @@ class _Inference:
         self.shared: list[Asked] = []  # questions whose request another question makes or made
         self.pending: dict[str, Asked] = {}
         self.done = Inferred()
+        self.spend = Spend()
         total = cell.n_asked_items * cell.repeats
         self.progress = Progress(f"{cell.checkpoint.key} on {cell.task.task}", total, log)
 
@@ -111,6 +123,7 @@ class _Inference:
                 f"the data set of {self.cell.task.task} changed meanwhile: run again, answers are kept"
             )
         self.done.version = digest([self.cell.key, responses_digest(self.table, self.wanted)])
+        self.done.spend = self.spend.record(self.cell.prices)
         self.log(self.progress.line())
         return self.done
 
@@ -128,7 +141,9 @@ class _Inference:
                     in_a_row = 0
                     self.done.asked += 1
                     self.done.errors += response.error is not None
-                    await writer.add(row_of(asked, response, self.run_id))
+                    if response.usage or response.error is None:
+                        self.spend.add(response.usage)
+                    await writer.add(row_of(asked, separated(response, self.cell.reasoning_tags), self.run_id))
                 else:
                     in_a_row += 1
                     self._failed(response)

@@ -16,7 +16,7 @@ class Progress:
     def __init__(self, title: str, total: int, log: Callable[[str], None], every: float = 5.0) -> None:
         self._title, self._total, self._log, self._every = title, total, log, every
         self.done = self.kept = self.errors = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._said = time.monotonic()  # anew with the first answer: a start is no slow answer
         self._bar = _bar(title, total) if sys.stderr.isatty() else None
 
     def already(self, count: int = 1) -> None:
@@ -25,6 +25,8 @@ class Progress:
         self._show()
 
     def answered(self, failed: bool = False) -> None:
+        if not self.done and not self.errors:
+            self._started = self._said = time.monotonic()
         self.done += not failed
         self.errors += failed
         self._show()

@@ -14,6 +14,7 @@ from resources.models.checkpoint import Checkpoint, step_of
 from resources.models.conversion import absolute
 from resources.models.derived import Log, quiet
 from resources.models.identity import changed, identify, signature
+from resources.models.presets import endpoint, key_variable
 from resources.models.registry import check_model
 from resources.models.sharded import unfinished
 from resources.models.weights import checkpoint_problem
@@ -27,6 +28,10 @@ def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
     check_model(checkpoint.model)
     if "api_key" in checkpoint.model_args:
         raise ModelUnusable("put the key into an environment variable and name that: api_key_env=NAME")
+    if "api_key_env" in checkpoint.model_args:
+        key_variable(checkpoint.model_args["api_key_env"])
+    if checkpoint.model == "openai":
+        endpoint(checkpoint.model_args.get("base_url"), checkpoint.model_args.get("preset"))
     checkpoint = replace(checkpoint, model_args=absolute(checkpoint.model_args))
     known = checkpoints(store).get(checkpoint=checkpoint.key)
     if known is not None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+import pyarrow as pa
 
 from eval_assets.pipeline.cell import Cell, finish, record_of
 from eval_assets.pipeline.files import report_name, write_json
@@ -13,9 +17,11 @@ from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.metrics import TaskMetric, metric_fields, task_metrics
 from eval_assets.pipeline.scoring import scores_of
 from eval_assets.versions import digest
+from resources.models.budget import Spend
 from resources.store import Store
+from resources.store.outputs import COUNTS
 from resources.store.records import summary
-from resources.store.tables import quoted
+from resources.store.tables import open_table, quoted, scan
 from task_defs import TaskDef
 
 # Bump when the same scores make another report.
@@ -60,7 +66,8 @@ def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], N
 def report_key(cell: Cell, scores_version: str) -> str:
     """What a report is made from: scores, statistics, and the metrics that the task asks for."""
     metrics = [[m.name, m.metric.name, m.macro_over, m.higher_is_better] for m in task_metrics(cell.task)]
-    return digest([scores_version, stats_digest(), metrics])
+    prices = [] if cell.prices is None else [asdict(cell.prices)]
+    return digest([scores_version, stats_digest(), metrics, *prices])
 
 
 def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict[str, Any]:
@@ -85,11 +92,19 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         "n_scored": int(items.scored.sum()),
         "coverage": items.coverage,
         **counts,
+        "engine": _observed(store, cell),
         "scores_version": scores_record["version"],
         "judge": cell.task.judge,
         "gen_kwargs": cell.gen_kwargs,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _observed(store: Store, cell: Cell) -> dict[str, Any]:
+    """What the model's engine counted in the run that completed the outputs; empty for models without one."""
+    outputs = record_of(store, cell, "outputs")
+    found: dict[str, Any] = json.loads(outputs["details"]).get("observed", {}) if outputs else {}
+    return found
 
 
 def _breakdowns(task: TaskDef, metrics: list[TaskMetric], items: ItemScores) -> dict[str, Any]:
@@ -134,7 +149,7 @@ def _counts(store: Store, cell: Cell) -> dict[str, Any]:
 
     dataset = scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id).dataset()
     assert dataset is not None
-    columns = ["flags", "unscored", "prompt_tokens", "completion_tokens", "seconds"]
+    columns = ["flags", "unscored", "request_key", "seconds"]
     scores = dataset.to_table(columns=columns)
     connection = duckdb.connect()
     connection.register("scores", scores)
@@ -145,11 +160,32 @@ def _counts(store: Store, cell: Cell) -> dict[str, Any]:
         "SELECT split_part(unscored, ':', 1), count(*) FROM scores WHERE unscored IS NOT NULL "
         "GROUP BY 1 ORDER BY 2 DESC"
     ).fetchall()
-    usage = connection.execute(
-        "SELECT sum(prompt_tokens), sum(completion_tokens), median(seconds), quantile_cont(seconds, 0.95) FROM scores"
-    ).fetchone()
-    names = ("prompt_tokens", "completion_tokens", "median_seconds", "p95_seconds")
-    return {"flags": dict(flags), "unscored": dict(reasons), "usage": dict(zip(names, usage or (), strict=True))}
+    [(median, p95)] = connection.execute("SELECT median(seconds), quantile_cont(seconds, 0.95) FROM scores").fetchall()
+    usage = {**_spent(store, cell, connection), "median_seconds": median, "p95_seconds": p95}
+    return {"flags": dict(flags), "unscored": dict(reasons), "usage": usage}
+
+
+def _spent(store: Store, cell: Cell, connection: Any) -> dict[str, Any]:
+    """Tokens of the cell's requests, each counted once however many questions share its answer; None: unknown.
+
+    connection: where the cell's `scores` are registered. `cost`: money, where the model's prices are known.
+    """
+    table = open_table(cell.outputs(store).uri)
+    assert table is not None, "scores without outputs"
+    there = [name for name in COUNTS if name in table.schema.names]
+    columns = ["request_key", *there]
+    schema = pa.schema([table.schema.field(name) for name in columns])
+    connection.register("answers", pa.RecordBatchReader.from_batches(schema, scan(table, columns)))
+    sums = ", ".join(f"sum({name})" if name in there else "NULL" for name in COUNTS)
+    once = ", ".join(f"any_value({name}) AS {name}" for name in there)
+    [found] = connection.execute(
+        f"SELECT {sums} FROM (SELECT request_key, {once} FROM answers "  # noqa: S608  # our own column names
+        "WHERE request_key IN (SELECT request_key FROM scores) GROUP BY 1)"
+    ).fetchall()
+    spent = {name: None if n is None else int(n) for name, n in zip(COUNTS, found, strict=True)}
+    known = cell.prices is not None and spent["prompt_tokens"] is not None
+    cost = Spend(tokens={k: n for k, n in spent.items() if n is not None}).cost(cell.prices) if known else None
+    return {**spent, "cost": cost}
 
 
 def _summarize(store: Store, cell: Cell, report: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from eval_assets.pipeline.questions import Question, labels_digest, questions
 from eval_assets.versions import StreamDigest, digest, request_key
 from judges import Judge, Verdict, get_judge
 from resources.models import Response
+from resources.models.reasoning import DEFAULT_TAGS, Tags, separated, whole
 from resources.store import Store
 from resources.store.lookup import Lookup
 from resources.store.outputs import response_of
@@ -52,8 +53,9 @@ def task_judge(task: TaskDef) -> Judge:
 
 
 def scores_key(store: Store, cell: Cell, outputs_version: str) -> str:
-    """What scores are made from: outputs, judge, labels."""
-    return digest([outputs_version, task_judge(cell.task).digest(), labels_digest(store, cell.task)])
+    """What scores are made from: outputs, judge, labels, and what counts as reasoning where that is not the usual."""
+    tags = [] if cell.reasoning_tags == DEFAULT_TAGS else [cell.reasoning_tags]
+    return digest([outputs_version, task_judge(cell.task).digest(), labels_digest(store, cell.task), *tags])
 
 
 def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) -> Scored:
@@ -103,7 +105,8 @@ async def _judge_chunk(
     answers = _answers(cell, stored, batch)
     asked = [(q, sample, answers.get((q.item.id, sample))) for q in batch for sample in range(cell.repeats)]
     with_answer = [(q, row) for q, _, row in asked if row is not None]
-    judged = iter(await judge.judge_many([q.item for q, _ in with_answer], [_response(row) for _, row in with_answer]))
+    responses = [_response(row, _seen_tags(cell, judge)) for _, row in with_answer]
+    judged = iter(await judge.judge_many([q.item for q, _ in with_answer], responses))
     verdicts = [_without_answer(q) if row is None else next(judged) for q, _, row in asked]
     places = {q.item.id: position + i for i, q in enumerate(batch)}
     return [
@@ -125,9 +128,18 @@ def _answers(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tupl
     return found
 
 
-def _response(row: dict[str, Any]) -> Response:
-    """The stored response. A refusal by the endpoint is the model's answer, not a fault of the way to it."""
-    response = response_of(row)
+def _seen_tags(cell: Cell, judge: Judge) -> Tags:
+    """What is taken out of a text before it is judged: nothing for `extract: {strip_reasoning: false}`."""
+    extraction = getattr(judge, "extraction", None)
+    return cell.reasoning_tags if extraction is None or extraction.strip_reasoning else ()
+
+
+def _response(row: dict[str, Any], tags: Tags) -> Response:
+    """The stored response, its reasoning apart by the tags of today, which need not be those it was stored with.
+
+    A refusal by the endpoint is the model's answer, not a fault of the way to it.
+    """
+    response = separated(whole(response_of(row)), tags)
     if response.error is not None and response.error.kind == "refused":
         return Response(response.id, text="", finish_reason="content_filter")
     return response

@@ -16,13 +16,16 @@ from eval_assets.reporting.board import grid
 from eval_assets.reporting.plots import interval_plot, learning_curve
 from eval_assets.reporting.words import (
     LEVEL,
+    MISSING,
     checkpoint_name,
     count,
     difference,
     direction,
+    engine,
     interval,
     p_value,
     percent,
+    tokens,
     verdict,
 )
 
@@ -136,6 +139,10 @@ def _left_out(report: Data) -> str:
     if ends:
         lines.append(f"With everything unscored wrong: {ends[0]} %; right: {ends[1]} %.")
     lines.append(f"Coverage {percent(report['coverage'])} %. Clusters: {plain(report['clusters'])}.")
+    used = tokens(report.get("usage") or {})
+    lines += [f"Used: {used}."] if used != MISSING else []
+    seen = engine(report.get("engine") or {})
+    lines += [f"Engine: {seen}."] if seen != MISSING else []
     return " ".join(lines)
 
 

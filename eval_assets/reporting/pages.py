@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eval_assets.reporting import view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.plots import difference_plot, interval_plot, interval_strip, learning_curve
-from eval_assets.reporting.words import LEVEL, checkpoint_name, count, decimal, percent
+from eval_assets.reporting.words import LEVEL, checkpoint_name, count, decimal, engine, percent, tokens
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,7 +71,8 @@ def _section(data: Data, task: str) -> dict[str, Any]:
         "n_items": count(report["n_items"]),
         "n_samples": count(report["n_samples"]),
         "n_scored": count(report["n_scored"]),
-        "tokens": (count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))),
+        "tokens": tokens(usage),
+        "engine": engine(report.get("engine") or {}),
         "seconds": (decimal(usage.get("median_seconds")), decimal(usage.get("p95_seconds"))),
     }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval_assets.reporting.words import (
     LEVEL,
+    MISSING,
     count,
     difference,
     direction,
@@ -15,6 +16,7 @@ from eval_assets.reporting.words import (
     number,
     p_value,
     percent,
+    tokens,
     verdict,
     with_interval,
 )
@@ -27,14 +29,18 @@ _STRIP = 16  # characters of a drawn interval
 
 
 def score_table(reports: Iterable[Data]) -> Table:
-    """Every metric of each cell report; a task is named once, its primary metric first."""
+    """Every metric of each cell report; a task is named once, its primary metric first. Below: what was used."""
     table = _table("task", "metric", ">score,\n%", f">{LEVEL} interval", ">n", ">clusters", ">coverage,\n%")
+    used: list[str] = []
     for report in reports:
         for i, (name, m) in enumerate(report["metrics"].items()):
             first = report["task"] if i == 0 else ""
             numbers = (percent(m["value"]), interval(m), count(m["n"]), count(m["n_clusters"]))
             table.add_row(*_plain(first, _metric(name, m)), *numbers, percent(m["coverage"]))
         table.add_section()
+        if (said := tokens(report.get("usage") or {})) != MISSING:
+            used.append(f"{report['task']}: {said}")
+    table.caption, table.caption_justify = _plain("\n".join(used))[0], "left"
     return table
 
 

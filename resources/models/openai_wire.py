@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from resources.models.base import Instance, Media, Message, ModelUnusable, Response, ResponseError
@@ -12,16 +12,33 @@ from resources.models.base import Instance, Media, Message, ModelUnusable, Respo
 if TYPE_CHECKING:
     import openai
 
-_TOO_LONG = ("context_length_exceeded", "maximum context length", "too long", "longer than the maximum")
+# The last one is SGLang's.
+_TOO_LONG = (
+    "context_length_exceeded",
+    "maximum context length",
+    "too long",
+    "longer than the maximum",
+    "longer than the model's context length",
+)
 _REFUSED = ("content_policy", "content_filter", "safety")
+_NO_MODEL = ("model_not_found", "not a valid model id")
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/flac": "flac"}
 
 
-def chat_body(request: Instance, model: str, max_tokens_param: str, extra: Mapping[str, Any]) -> bytes:
-    """The JSON body. Data URLs are ASCII without a character to escape, so they go in as they are."""
+class NoSuchModel(ModelUnusable):
+    """The endpoint knows no model of that name."""
+
+
+def chat_body(
+    request: Instance, model: str, max_tokens_param: str, extra: Mapping[str, Any], dropped: Collection[str] = ()
+) -> bytes:
+    """The JSON body. Data URLs are ASCII without a character to escape, so they go in as they are.
+
+    dropped: generation parameters that are left out.
+    """
     fields: dict[str, Any] = {"model": model, **extra}
     for name, value in request.gen_kwargs.items():
-        if value is not None and value != []:
+        if value is not None and value != [] and name not in dropped:
             fields[max_tokens_param if name == "max_tokens" else name] = value
     messages = ",".join(_message(m, request) for m in request.turns())
     head = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
@@ -56,8 +73,12 @@ def parse_completion(request_id: str, content: bytes) -> Response:
     try:
         reply = json.loads(content)
         choice = reply["choices"][0]
-        text = _text(choice["message"].get("content"))
-        refusal = "" if text else _text(choice["message"].get("refusal"))
+        message = choice["message"]
+        text = _text(message.get("content"))
+        refusal = "" if text else _text(message.get("refusal"))
+        reasoning = _reasoning(message)
+        if not text and not reasoning and choice.get("error"):  # a router's 200 around another's failure
+            raise ValueError
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         shown = content[:200].decode(errors="replace")
         error = ResponseError("invalid_response", f"not a chat completion: {shown!r}", retryable=True)
@@ -70,7 +91,28 @@ def parse_completion(request_id: str, content: bytes) -> Response:
         timings={},
         # Its words are kept, but are no answer that a judge should read.
         error=ResponseError("refused", refusal[:500], retryable=False) if refusal else None,
+        reasoning=reasoning,
+        served_by=_served_by(reply),
     )
+
+
+def _reasoning(message: Mapping[str, Any]) -> str:
+    """What came apart from the answer: as DeepSeek and DashScope name it, as vLLM, Groq, OpenRouter and
+    Together do, or as Mistral puts it among the parts of the content.
+    """
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(message.get(name), str) and message[name]:
+            return str(message[name])
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return "".join(_text(part.get("thinking")) for part in parts if part.get("type") == "thinking")
+
+
+def _served_by(reply: Mapping[str, Any]) -> str:
+    name, fingerprint = reply.get("model"), reply.get("system_fingerprint")
+    if not isinstance(name, str) or not name:
+        return ""
+    return f"{name}+{fingerprint}"[:200] if isinstance(fingerprint, str) and fingerprint else name[:200]
 
 
 def _text(content: Any) -> str:
@@ -85,9 +127,17 @@ def _text(content: Any) -> str:
 def _counts(usage: Any) -> dict[str, int]:
     """Token counts as far as they are known."""
     usage = usage if isinstance(usage, dict) else {}
-    details = usage.get("prompt_tokens_details")
-    found = {**usage, "cached_tokens": details.get("cached_tokens") if isinstance(details, dict) else None}
-    names = ("prompt_tokens", "completion_tokens", "cached_tokens")
+    found = dict(usage)
+    for of, name in (("prompt_tokens_details", "cached_tokens"), ("completion_tokens_details", "reasoning_tokens")):
+        details = usage.get(of)
+        found[name] = details.get(name) if isinstance(details, dict) else None
+    prompt, completion, total = (usage.get(f"{of}_tokens") for of in ("prompt", "completion", "total"))
+    # Gemini and Grok count what was thought in the total only; it is paid for like what was said.
+    said = completion if isinstance(completion, int) else 0
+    if isinstance(prompt, int) and isinstance(total, int) and total > prompt + said:
+        found["completion_tokens"] = total - prompt
+        found["reasoning_tokens"] = found["reasoning_tokens"] or total - prompt - said
+    names = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
     return {name: found[name] for name in names if isinstance(found.get(name), int)}
 
 
@@ -101,8 +151,7 @@ def as_error(
     """
     import openai
 
-    text = str(getattr(error, "message", error))
-    text = (text.replace(key, "***") if key else text)[:500]
+    text = redacted(str(getattr(error, "message", error)), key)[:500]
     if not isinstance(error, openai.APIStatusError):
         cause: BaseException = error
         while cause.__cause__ is not None:
@@ -110,14 +159,15 @@ def as_error(
         # The client calls refused and broken connections time-outs too; what is behind them tells.
         if isinstance(cause, TimeoutError):
             return ResponseError("timeout", f"no answer in time from {base_url}", retryable=True), None
-        return ResponseError("connection", f"{base_url}: {str(cause) or text}"[:500], retryable=True), None
+        said = redacted(str(cause), key) or text
+        return ResponseError("connection", f"{base_url}: {said}"[:500], retryable=True), None
     status, code = error.status_code, f"{error.code or ''} {text}".lower()
     if status in {401, 403}:
         raise ModelUnusable(f"{base_url} refused the key ({status}): put a valid one into ${key_env}") from None
-    if status == 404:
-        raise ModelUnusable(f"{base_url} has no model {model!r} (404: {text}): check model= and base_url=") from None
-    if status == 429 and "insufficient_quota" in code:
-        raise ModelUnusable(f"{base_url}: the quota of this key is used up (429)") from None
+    if status == 404 or any(word in code for word in _NO_MODEL):
+        raise NoSuchModel(f"{base_url} has no model {model!r} ({status}: {text}): check model= and base_url=") from None
+    if status == 402 or (status == 429 and "insufficient_quota" in code):
+        raise ModelUnusable(f"{base_url}: the quota of this key is used up ({status})") from None
     if status == 429:
         return ResponseError("rate_limit", text, retryable=True), retry_after(error.response.headers)
     if status in {408, 409} or status >= 500:
@@ -127,6 +177,11 @@ def as_error(
     if any(word in code for word in _REFUSED):
         return ResponseError("refused", text, retryable=False), None
     return ResponseError("bad_request", f"{status}: {text}", retryable=False), None
+
+
+def redacted(text: str, key: str) -> str:
+    """The text without the key; "": there is none."""
+    return text.replace(key, "***") if key else text
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

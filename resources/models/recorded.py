@@ -19,6 +19,8 @@ _CHUNK = 1024
 class RecordedModel(LMM):
     """Answers by item and sample from `recorded/<name>.lance` (made by `evals import-answers`)."""
 
+    no_loglikelihood = "recorded answers have no log-likelihoods: use a task with output_type generate_until"
+
     def __init__(self, uri: str, *, task: str) -> None:
         self._uri, self._task = uri, task
 
@@ -41,7 +43,7 @@ class RecordedModel(LMM):
             yield response
 
     async def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
-        raise ModelUnusable("recorded answers have no log-likelihoods: use a task with output_type generate_until")
+        raise ModelUnusable(self.no_loglikelihood)
         yield
 
     def _answers(self, stored: Lookup, chunk: list[Instance]) -> Iterable[Response]:

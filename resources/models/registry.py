@@ -17,6 +17,8 @@ _CLASSES = {
     "openai": ("resources.models.openai:OpenAIModel", "model"),
     "recorded": ("resources.models.recorded:RecordedModel", "uri"),
 }
+# What is done with the answers of any model, and is no model's own business.
+_OF_EVERY_MODEL = {"reasoning_tags"}
 _ENGINE_SOURCE = "pretrained"  # the name that lmms-eval gives it
 
 
@@ -45,8 +47,8 @@ def build_model(
     path, source_parameter = _CLASSES[name]
     module, attribute = path.split(":")
     cls = getattr(importlib.import_module(module), attribute)
-    known = set(inspect.signature(cls).parameters)
-    arguments = {k: v for k, v in args.items() if k != source_parameter}
+    known = set(inspect.signature(cls).parameters) - {"log"}
+    arguments = {k: v for k, v in args.items() if k != source_parameter and k not in _OF_EVERY_MODEL}
     unknown = sorted(set(arguments) - known)
     if unknown:
         hint = get_close_matches(unknown[0], known, n=1)
@@ -56,6 +58,8 @@ def build_model(
         )
     if "task" in known:
         arguments["task"] = task
+    if "log" in inspect.signature(cls).parameters:
+        arguments["log"] = log
     model: LMM = cls(source, **arguments)
     return model
 
@@ -63,12 +67,14 @@ def build_model(
 def _served(
     name: str, source: str, args: Mapping[str, Any], label: str, fingerprint: str, log: Callable[[str], None]
 ) -> LMM:
+    from resources.models.merging import WEIGHT_ARGS
     from resources.models.served import ServedModel
 
     project = load_models()
-    overrides = {k: v for k, v in args.items() if k not in {_ENGINE_SOURCE, "revision"}}
+    weights = {k: v for k, v in args.items() if k in WEIGHT_ARGS}
+    overrides = {k: v for k, v in args.items() if k not in {_ENGINE_SOURCE, *WEIGHT_ARGS, *_OF_EVERY_MODEL}}
     return ServedModel(
-        source, project.engine(name, overrides), label=label, fingerprint=fingerprint, revision=args.get("revision"),
+        source, project.engine(name, overrides), label=label, fingerprint=fingerprint, weight_args=weights,
         configured_slots=project.slots, log=log,
     )  # fmt: skip
 

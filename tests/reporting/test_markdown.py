@@ -32,6 +32,14 @@ def test_a_cell_says_its_numbers(make):
     assert "refusal 1.0 % (4)" in text
 
 
+def test_a_cell_says_what_was_used(make):
+    usage = {"prompt_tokens": 8910, "completion_tokens": 512, "reasoning_tokens": 300, "cost": 0.5}
+    assert "Used: 8,910 tokens in, 512 out (300 reasoning), cost 0.5000." in cell_markdown(
+        make.cell_report(usage=usage)
+    )
+    assert "Used" not in cell_markdown(make.cell_report())
+
+
 def test_a_cell_without_adjusted_p_says_na(make):
     entry = make.comparison(0.01, 0.5)
     del entry["p_adjusted"]

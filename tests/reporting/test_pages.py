@@ -109,6 +109,12 @@ def test_flags_are_rates_of_samples_and_bounds_stand_beside_what_is_unscored(mak
     assert "57.1 % with everything unscored wrong, 59.1 % with it right" in text
 
 
+def test_what_was_used_is_said_on_the_page(make):
+    usage = {"prompt_tokens": 8910, "completion_tokens": 512, "cached_tokens": 7, "cost": 0.5}
+    page = checkpoint_page(make.checkpoint_data(tasks={"maths": make.cell_report(usage=usage)}))
+    assert "8,910 tokens in (7 cached), 512 out, cost 0.5000" in page
+
+
 def test_lower_is_better_is_said_and_judged(make):
     report = make.cell_report(metrics={"accuracy": make.metric(0.1, higher_is_better=False)})
     entry = make.comparison(-0.05, 0.0001, higher_is_better=False)

@@ -54,3 +54,11 @@ def test_a_strip_moves_with_the_score(make):
 
 def test_names_are_not_markup(make):
     assert "[red]x" in shown(score_table([make.cell_report("[red]x")]))
+
+
+def test_what_was_used_stands_below_and_nothing_where_it_is_unknown(make):
+    usage = {"prompt_tokens": 8910, "completion_tokens": 512, "cost": 1.5}
+    text = shown(score_table([make.cell_report("maths", usage=usage), make.cell_report("birds")]))
+    assert "maths: 8,910 tokens in, 512 out, cost 1.5000" in " ".join(text.split())
+    assert "birds:" not in text
+    assert "tokens" not in shown(score_table([make.cell_report("birds")]))

@@ -2,7 +2,17 @@ import math
 
 import pytest
 
-from eval_assets.reporting.words import checkpoint_name, count, interval, p_words, percent, points, rate, verdict
+from eval_assets.reporting.words import (
+    checkpoint_name,
+    count,
+    interval,
+    p_words,
+    percent,
+    points,
+    rate,
+    tokens,
+    verdict,
+)
 
 
 @pytest.mark.parametrize("unknown", [None, math.nan, math.inf])
@@ -62,3 +72,10 @@ def test_what_was_not_tested_is_not_called_equal(make):
     assert verdict(make.comparison(0.05, math.nan)).words == "not tested"
     assert verdict(make.comparison(math.nan, math.nan)).words == "difference unknown"
     assert verdict(make.comparison(0.05, None, p_adjusted=None)).words == "not tested"
+
+
+def test_what_was_used_in_one_line():
+    used = {"prompt_tokens": 8910, "completion_tokens": 512, "cached_tokens": 120, "reasoning_tokens": 300}
+    assert tokens({**used, "cost": 0.01324}) == "8,910 tokens in (120 cached), 512 out (300 reasoning), cost 0.0132"
+    assert tokens({"prompt_tokens": 8910, "completion_tokens": None, "cached_tokens": 0}) == "8,910 tokens in, n/a out"
+    assert tokens({"prompt_tokens": None, "cost": None}) == tokens({}) == "n/a"

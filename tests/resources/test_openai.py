@@ -243,3 +243,138 @@ def test_log_likelihoods_say_what_to_use_instead(endpoint):
     with pytest.raises(ModelUnusable, match="--model transformers"):
         asyncio.run(run())
     assert endpoint.seen == []
+
+
+# --- which model answers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(404, "The model `m` does not exist"), (400, "m is not a valid model ID")]
+)
+def test_an_unknown_model_is_told_with_the_names_most_like_it(endpoint, monkeypatch, status, text):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    endpoint.models = ["models/gpt-5-mini", "vendor/qwen3-vl-8b", "gpt-5-nano", "whisper-1"]
+    endpoint.answer = lambda request, number: Reply(text=f"{text} {KEY}", status=status)
+
+    def refusal(model: str) -> str:
+        async def run() -> None:
+            async with OpenAIModel(model, base_url=endpoint.url, concurrency=8) as unknown:
+                async for _ in unknown.generate_until(questions(20)):
+                    pass
+
+        with pytest.raises(ModelUnusable, match=f"has no model '{model}'") as caught:
+            asyncio.run(run())
+        assert KEY not in "".join(traceback.format_exception(caught.value))
+        return str(caught.value)
+
+    assert "did you mean models/gpt-5-mini, gpt-5-nano?" in refusal("gpt-5-min")
+    assert "did you mean vendor/qwen3-vl-8b?" in refusal("Qwen3-VL-8B")
+    assert "it has gpt-5-nano, models/gpt-5-mini, vendor/qwen3-vl-8b, whisper-1" in refusal("zzzz")
+    assert endpoint.listed == 3, "asked once, not by each of those in flight"
+    endpoint.models = None
+    assert "did you mean" not in refusal("gpt-5-min")
+
+
+def served(*names: str):
+    return lambda request, number: Reply(fields={"model": names[number % len(names)], "system_fingerprint": "fp_1"})
+
+
+def test_the_model_that_the_endpoint_names_comes_with_each_answer_and_a_second_one_is_said(endpoint):
+    said: list[str] = []
+    endpoint.answer = served("m-2025-08-07", "m-2025-11-01")
+    found = ask(endpoint, questions(10), log=said.append, concurrency=1)
+    assert found["0"].served_by == "m-2025-08-07+fp_1"
+    assert {r.served_by for r in found.values()} == {"m-2025-08-07+fp_1", "m-2025-11-01+fp_1"}
+    assert len(said) == 1
+    assert "more than one model (m-2025-08-07, m-2025-11-01)" in said[0]
+
+
+def test_a_pinned_snapshot_that_has_moved_ends_it(endpoint):
+    endpoint.answer = served("m-2025-08-07")
+    assert len(ask(endpoint, questions(3), snapshot="2025-08-07")) == 3
+    endpoint.answer = served("m")  # repeats the alias: nothing to see
+    assert len(ask(endpoint, questions(3), snapshot="2025-08-07")) == 3
+    endpoint.answer = served("m-2025-11-01")
+    with pytest.raises(ModelUnusable, match=r"snapshot=2025-08-07 is pinned, but .* answers 'm' with 'm-2025-11-01'"):
+        ask(endpoint, questions(3), snapshot="2025-08-07")
+
+
+# --- overload ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 503, 529])
+@pytest.mark.usefixtures("no_backoff")
+def test_an_overloaded_endpoint_gets_fewer_at_once_and_all_is_answered(endpoint, status):
+    """It bears four at a time and refuses every further one."""
+    open_now = 0
+    refused: list[int] = []
+
+    def answer(request, number):
+        if endpoint._open > 4:
+            refused.append(number)
+            return Reply(text="too many", status=status)
+        return Reply(delay=0.01)
+
+    endpoint.answer = answer
+    said: list[str] = []
+    found = ask(endpoint, questions(300), concurrency=32, max_retries=30, log=said.append)
+    assert open_now == 0
+    assert all(r.error is None for r in found.values())
+    late = [number for number in refused if number > len(endpoint.seen) // 2]
+    assert len(late) < 0.35 * (len(endpoint.seen) // 2)
+    assert "32 -> 16 requests in flight" in said[0]
+    assert f"overloaded ({status})" in said[0]
+    assert len(said) <= 3
+
+
+def test_what_happened_to_the_places_is_told_afterwards(endpoint):
+    async def observed(answer) -> dict:
+        endpoint.answer = answer
+        async with OpenAIModel("m", base_url=endpoint.url, concurrency=8, drop_params="max_tokens") as model:
+            async for _ in model.generate_until(questions(30)):
+                pass
+        return dict(model.observed)
+
+    quiet = asyncio.run(observed(lambda request, number: Reply()))
+    assert quiet == {"parameters_not_sent": ["max_tokens"]}
+    slow = Reply(text="slow", status=429, headers={"Retry-After": "0.1"})
+    endpoint.seen.clear()
+    told = asyncio.run(observed(lambda request, number: slow if number == 9 else Reply()))
+    assert told["in_flight"]["overloads"] == 1
+    assert (told["in_flight"]["most"], told["in_flight"]["least"]) == (8, 4)
+
+
+# --- reasoning and keys -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_that_comes_apart_stays_apart(endpoint, name):
+    found = one(endpoint, Reply(text="42", message={name: "6 * 7"}))
+    assert (found.text, found.reasoning, found.reasoning_in_text) == ("42", "6 * 7", False)
+    endpoint.seen.clear()
+    cut = one(endpoint, Reply(text=None, message={name: "6 * "}, finish_reason="length"))
+    assert (cut.text, cut.reasoning, cut.finish_reason, cut.error) == ("", "6 * ", "length", None)
+
+
+@pytest.mark.usefixtures("no_backoff")
+def test_a_reply_that_repeats_the_key_leaves_no_trace_of_it(endpoint, monkeypatch, caplog):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    said: list[str] = []
+    with caplog.at_level(logging.DEBUG):
+        broken = one(endpoint, Reply(body=f"<html>{KEY}</html>".encode()), max_retries=1, log=said.append)
+        refused = Reply(text=f"slow {KEY}", status=503)
+        endpoint.seen.clear()
+        ask(endpoint, questions(3), max_retries=1, log=said.append, snapshot="x")
+        endpoint.answer = lambda request, number: refused
+        ask(endpoint, questions(3), max_retries=1, log=said.append)
+    assert broken.error is not None
+    assert broken.error.message == "not a chat completion: '<html>***</html>'"
+    assert KEY not in caplog.text + "".join(said)
+
+
+@pytest.mark.parametrize(("status", "text"), [(402, "Insufficient credits"), (429, "insufficient_quota")])
+def test_an_empty_account_ends_it(endpoint, status, text):
+    endpoint.answer = lambda request, number: Reply(text=text, status=status)
+    with pytest.raises(ModelUnusable, match="quota of this key is used up"):
+        ask(endpoint, questions(50), concurrency=4)
+    assert len(endpoint.seen) <= 8

@@ -116,3 +116,35 @@ def test_retry_after_in_seconds_or_as_a_date():
     for value in ("", "soon", "nan", "inf", "-inf"):
         assert retry_after({"retry-after": value}) in {None, 0.0}
     assert retry_after({}) is None
+
+
+def usage_of(**usage) -> dict[str, int]:
+    reply = {"choices": [{"message": {"content": "a"}}], "usage": usage}
+    return dict(parse_completion("0", json.dumps(reply).encode()).usage)
+
+
+def test_what_was_thought_is_counted_whether_it_is_part_of_the_completion_or_only_of_the_total():
+    of_it = usage_of(
+        prompt_tokens=10, completion_tokens=50, total_tokens=60, completion_tokens_details={"reasoning_tokens": 40}
+    )
+    assert of_it == {"prompt_tokens": 10, "completion_tokens": 50, "reasoning_tokens": 40}
+    beside = usage_of(prompt_tokens=20, completion_tokens=198, total_tokens=623)
+    assert beside == {"prompt_tokens": 20, "completion_tokens": 603, "reasoning_tokens": 405}
+    only = usage_of(
+        prompt_tokens=21, completion_tokens=0, total_tokens=81, completion_tokens_details={"reasoning_tokens": 60}
+    )
+    assert only == {"prompt_tokens": 21, "completion_tokens": 60, "reasoning_tokens": 60}
+    assert usage_of(prompt_tokens=3, completion_tokens="?", total_tokens="?") == {"prompt_tokens": 3}
+
+
+def test_reasoning_among_the_parts_of_the_content():
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "6 * 7"}]}, {"type": "text", "text": "42"}]
+    found = parse_completion("0", completion(content=parts))
+    assert (found.text, found.reasoning) == ("42", "6 * 7")
+
+
+def test_a_routers_200_around_anothers_failure_is_no_empty_answer():
+    reply = {"choices": [{"message": {"content": ""}, "error": {"code": 502}}]}
+    found = parse_completion("0", json.dumps(reply).encode())
+    assert found.error is not None
+    assert found.error.retryable
