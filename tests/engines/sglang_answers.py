@@ -142,7 +142,7 @@ class Engine:
             {
                 "index": number,
                 "message": {"role": "assistant", "content": a.text, "reasoning_content": None, "tool_calls": None},
-                "logprobs": None,
+                "logprobs": self._chosen(instance, a.text) if body.get("logprobs") else None,
                 "finish_reason": a.finish_reason,
                 "matched_stop": None,
             }
@@ -157,6 +157,22 @@ class Engine:
         }
         head = {"id": "0", "object": "chat.completion", "created": int(time.time()), "model": self.name}
         return {**head, "choices": choices, "usage": usage, "metadata": {"weight_version": self.version}}
+
+    def _chosen(self, instance: Instance, text: str) -> dict[str, Any]:
+        """The answer's tokens with their log-probabilities, as chat completions give them."""
+        if not text.strip():
+            return {"content": []}
+        whole = self.runner.prompts.choice(instance.turns(), instance.media_list, text)
+        inputs = self.runner.prompts.encode([whole.prompt], "left")
+        ids = inputs["input_ids"][0].tolist()
+        values = self._logprobs(inputs, ids, len(ids) - len(whole.tokens) - 1)[1:]
+        words = [self.runner.tokenizer.decode([token]) for token in whole.tokens]
+        return {
+            "content": [
+                {"token": word, "logprob": value, "bytes": None, "top_logprobs": []}
+                for word, (value, *_) in zip(words, values, strict=True)
+            ]
+        }
 
     def _count(self, prompt: int, cached: int, generated: int, started: float) -> None:
         c = self.counters

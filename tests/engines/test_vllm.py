@@ -237,3 +237,24 @@ def test_a_video_is_seen_as_it_came_and_as_frames(project):
     assert video.usage["prompt_tokens"] > pictures.usage["prompt_tokens"] > nothing.usage["prompt_tokens"]
     assert bad.error is not None
     project.describe()
+
+
+def test_multiple_choice_through_a_cell_is_that_of_transformers(project):
+    key = project.checkpoint("step-1")
+    rows = [
+        {"id": f"q{i}", "question": f"what is {i}", "options": ["3", "4", "left 7"], "answer": "A"} for i in range(30)
+    ]
+    task = TaskFolder(project.path / "choices_task", "choices").rows(rows).task(
+        output_type="multiple_choice", doc_to_choice="options", judge="choice"
+    )  # fmt: skip
+    ingest(task, project.store)
+    local = register(project.store, from_directory(project.folder("step-1", 0), run="local")).key
+    identify_checkpoint(project.store, local)
+    found: list[dict] = []
+    for point in (key, local):
+        cell, seen = project.cell(point, task), {row["request_key"] for old in found for row in old.values()}
+        infer(cell, project.store, run_id="r", log=print)
+        answers = cell.outputs(project.store).answers()
+        found.append({row["item_id"]: row for row in answers if row["request_key"] not in seen})
+    for item, row in found[0].items():
+        assert row["loglikelihoods"] == pytest.approx(found[1][item]["loglikelihoods"], abs=1e-4)
