@@ -1,5 +1,6 @@
-"""Inference servers that cells share: started, leased and stopped here.
+"""Inference servers that cells share.
 
-Nothing yet: models answer in process (`transformers`), over HTTP (`openai`) or from a file
-(`recorded`).
+A cell takes a `Lease` on a `Slot`; the slot's host (`host`) starts, swaps and stops the engine and decides
+by `arbiter` whose checkpoint is served; `keeper` ends what an engine has started. How they fit together:
+docs/engines.md.
 """

@@ -22,6 +22,7 @@ ALIVE = 5.0  # seconds between two signs of life
 HOST_START = 60.0  # seconds for a host to come up, one that is ending included
 LOST_HOSTS = 2  # how many hosts a cell may lose before it gives up
 LINE = 2**20
+_LONGEST_SOCKET = 107  # bytes, of Linux
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,9 @@ class Lease:
                        f"{self.slot.folder / 'host.log'}")  # fmt: skip
         except ModelUnusable as error:
             self._fail(str(error))
+        except Exception as error:  # whatever it is, who waits for the engine must hear of it
+            self._fail(f"the lease on engine slot {self.slot.name} broke: {error!r}")
+            raise
 
     def _heard(self, said: dict[str, Any]) -> None:
         match said.pop("event"):
@@ -174,6 +178,8 @@ async def _lines(reader: asyncio.StreamReader) -> Any:
 
 async def connect(slot: Slot) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection to the slot's host, which is started where there is none. Raises ModelUnusable."""
+    if len(os.fsencode(slot.folder / SOCKET)) > _LONGEST_SOCKET:
+        raise ModelUnusable(f"{slot.folder} is too long a path for a socket: set EVAL_ENGINES to a shorter one")
     deadline = time.monotonic() + HOST_START
     host: subprocess.Popen[bytes] | None = None
     while True:

@@ -189,6 +189,12 @@ def test_host_and_keeper_killed_at_once_leave_an_engine_that_the_next_host_ends(
     assert "ended an engine whose host was killed" in (engines.folder / "host.log").read_text()
 
 
+def test_a_folder_too_deep_for_a_socket_is_said(engines, monkeypatch):
+    monkeypatch.setenv("EVAL_ENGINES", str(engines.root / ("deep" * 30)))
+    with pytest.raises(ModelUnusable, match="EVAL_ENGINES"):
+        leased(engines, engines.want("a"))
+
+
 def test_two_slots_on_one_gpu_are_refused(engines, monkeypatch):
     monkeypatch.setattr("resources.engines.lease.HOST_START", 3.0)
     engines.slot = Slot(("0",))
