@@ -38,12 +38,14 @@ def result(
 def provenance() -> dict[str, Any]:
     """Where and with what something was made: never part of a version, always beside it."""
     gpus = [p.read_text().split("\n")[0] for p in Path("/proc/driver/nvidia/gpus").glob("*/information")]
+    driver = Path("/proc/driver/nvidia/version")
     return {
         "git_commit": git_commit() or "no checkout",
         "host": platform.node(),
         "python": platform.python_version(),
         "packages": dg.MetadataValue.json(package_versions()),
         "gpus": dg.MetadataValue.json(gpus),
+        "gpu_driver": driver.read_text().split("\n")[0] if driver.is_file() else "none",
     }
 
 

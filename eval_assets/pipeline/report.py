@@ -9,19 +9,16 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
-
 from eval_assets.pipeline.cell import Cell, finish, record_of
 from eval_assets.pipeline.files import report_name, write_json
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.metrics import TaskMetric, metric_fields, task_metrics
 from eval_assets.pipeline.scoring import scores_of
+from eval_assets.pipeline.spent import spent
 from eval_assets.versions import digest
-from resources.models.budget import Spend
 from resources.store import Store
-from resources.store.outputs import COUNTS
 from resources.store.records import summary
-from resources.store.tables import open_table, quoted, scan
+from resources.store.tables import quoted
 from task_defs import TaskDef
 
 # Bump when the same scores make another report.
@@ -149,7 +146,7 @@ def _counts(store: Store, cell: Cell) -> dict[str, Any]:
 
     dataset = scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id).dataset()
     assert dataset is not None
-    columns = ["flags", "unscored", "request_key", "seconds"]
+    columns = ["flags", "unscored", "seconds"]
     scores = dataset.to_table(columns=columns)
     connection = duckdb.connect()
     connection.register("scores", scores)
@@ -161,31 +158,8 @@ def _counts(store: Store, cell: Cell) -> dict[str, Any]:
         "GROUP BY 1 ORDER BY 2 DESC"
     ).fetchall()
     [(median, p95)] = connection.execute("SELECT median(seconds), quantile_cont(seconds, 0.95) FROM scores").fetchall()
-    usage = {**_spent(store, cell, connection), "median_seconds": median, "p95_seconds": p95}
+    usage = {**spent(cell, store, dataset), "median_seconds": median, "p95_seconds": p95}
     return {"flags": dict(flags), "unscored": dict(reasons), "usage": usage}
-
-
-def _spent(store: Store, cell: Cell, connection: Any) -> dict[str, Any]:
-    """Tokens of the cell's requests, each counted once however many questions share its answer; None: unknown.
-
-    connection: where the cell's `scores` are registered. `cost`: money, where the model's prices are known.
-    """
-    table = open_table(cell.outputs(store).uri)
-    assert table is not None, "scores without outputs"
-    there = [name for name in COUNTS if name in table.schema.names]
-    columns = ["request_key", *there]
-    schema = pa.schema([table.schema.field(name) for name in columns])
-    connection.register("answers", pa.RecordBatchReader.from_batches(schema, scan(table, columns)))
-    sums = ", ".join(f"sum({name})" if name in there else "NULL" for name in COUNTS)
-    once = ", ".join(f"any_value({name}) AS {name}" for name in there)
-    [found] = connection.execute(
-        f"SELECT {sums} FROM (SELECT request_key, {once} FROM answers "  # noqa: S608  # our own column names
-        "WHERE request_key IN (SELECT request_key FROM scores) GROUP BY 1)"
-    ).fetchall()
-    spent = {name: None if n is None else int(n) for name, n in zip(COUNTS, found, strict=True)}
-    known = cell.prices is not None and spent["prompt_tokens"] is not None
-    cost = Spend(tokens={k: n for k, n in spent.items() if n is not None}).cost(cell.prices) if known else None
-    return {**spent, "cost": cost}
 
 
 def _summarize(store: Store, cell: Cell, report: dict[str, Any]) -> None:

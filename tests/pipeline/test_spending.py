@@ -139,3 +139,11 @@ def test_no_key_is_in_any_file_of_the_store(bench, folder, rows, store, endpoint
     assert len(files) > 10
     assert [p for p in files if key.encode() in p.read_bytes()] == []
     assert key not in "".join(said)
+
+
+def test_a_request_is_counted_once_wherever_its_rows_lie(bench, folder, rows, endpoint):
+    """1500 questions ask one thing: their rows lie in more than one batch."""
+    endpoint.answer = lambda request, number: Reply(usage=USAGE)
+    data = [{**row, "question": "The same?"} for row in rows(1500)]
+    assert bench.report(folder.rows(data).task())["usage"]["prompt_tokens"] == 100
+    assert len(endpoint.seen) == 1
