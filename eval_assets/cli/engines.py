@@ -92,9 +92,9 @@ def qualify_swap(
 
 
 def _folders(slot: str | None) -> list[Path]:
-    from resources.engines.slots import root
+    from resources.engines.slots import media_folder, root
 
-    there = sorted(p for p in root().iterdir() if p.is_dir())
+    there = sorted(p for p in root().iterdir() if p.is_dir() and p != media_folder())
     if slot is None:
         return there
     found = [p for p in there if p.name == slot]

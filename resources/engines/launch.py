@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from resources.engines.options import EngineOptions, Kind
+from resources.engines.slots import media_folder
 from resources.models.base import ModelUnusable
 
 # The name of the model at every engine: a swapped checkpoint keeps it.
@@ -49,6 +50,7 @@ def _vllm(o: EngineOptions, model: str) -> list[str]:
     flags += _optional("--quantization", o.quantization) + _optional("--max-model-len", o.max_model_len)
     flags += _optional("--gpu-memory-utilization", o.memory_fraction) + _optional("--chat-template", o.chat_template)
     flags += _json("--limit-mm-per-prompt", o.limit_mm_per_prompt)
+    flags += _optional("--allowed-local-media-path", media_folder() if o.shares_disk else None)
     flags += _json("--mm-processor-kwargs", o.mm_processor_kwargs)
     return flags
 

@@ -22,6 +22,8 @@ class EngineOptions(BaseModel):
     tuning_args: passed on verbatim too, for flags that change no answer (batch sizes, memory).
     chunked_prefill: long prompts in pieces, so that short ones do not wait for them.
     memory_fraction: of each GPU's memory; of the host's on a CPU, where the engine knows such a thing.
+    media_as_files: vLLM reads pictures and videos from files that we write for it, and no request carries
+              them (default: where `python` starts it, so that it sees our disk).
     replicas: how many slots share a cell's requests; questions on one picture go to one of them.
     concurrency: requests in flight per replica. start_timeout: seconds until it must be healthy.
     idle_minutes: after which an engine that nobody wants is stopped.
@@ -53,6 +55,7 @@ class EngineOptions(BaseModel):
     chunked_prefill: bool = True
     memory_fraction: float | None = Field(None, gt=0, le=1)
 
+    media_as_files: bool | None = None
     concurrency: int = Field(64, ge=1)
     replicas: int = Field(1, ge=1)
     start_timeout: float = Field(1800, gt=0)
@@ -66,6 +69,11 @@ class EngineOptions(BaseModel):
         if self.command and not self.version:
             raise ValueError("with `command`, say which `version` of the engine it starts: it is part of the cache key")
         return self
+
+    @property
+    def shares_disk(self) -> bool:
+        """Whether media go by files; SGLang is sent them."""
+        return self.kind == "vllm" and (not self.command if self.media_as_files is None else self.media_as_files)
 
     @property
     def devices(self) -> int:

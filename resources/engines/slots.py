@@ -46,6 +46,11 @@ def root() -> Path:
     return path
 
 
+def media_folder() -> Path:
+    """What engines may read files from."""
+    return root() / "media"
+
+
 def detected_devices() -> tuple[str, ...]:
     """GPUs of this machine: CUDA_VISIBLE_DEVICES where it is set, else all that the driver knows."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -17,12 +17,13 @@ from resources.engines.launch import SERVED, engine_version, launch
 from resources.engines.lease import Lease, Want, ask
 from resources.engines.metrics import between, read
 from resources.engines.options import EngineOptions
-from resources.engines.slots import Slot, slots
+from resources.engines.slots import Slot, media_folder, slots
 from resources.engines.swap import SWAPPABLE_ENV, qualification, swap_key
 from resources.models.base import Instance, ModelUnusable, Requests, Response, ResponseError
 from resources.models.concurrent import in_flight
 from resources.models.decoding import seeded
 from resources.models.loglikelihood import poster
+from resources.models.media_files import MediaFiles
 from resources.models.merging import served_weights
 from resources.models.openai import OpenAIModel, Parse
 from resources.models.openai_wire import chat_body
@@ -81,6 +82,9 @@ class ServedModel(OpenAIModel):
             served_weights, self.source, self.weight_args, fingerprint=self.fingerprint, log=self.log
         )
         self._stack = AsyncExitStack()
+        self._files = MediaFiles(media_folder()) if self.options.shares_disk else None
+        if self._files:
+            self._stack.callback(self._files.close)
         try:
             for slot in self._choose():
                 await super().__aenter__()
@@ -134,7 +138,7 @@ class ServedModel(OpenAIModel):
             def body(instance: Instance, fields: Mapping[str, Any]) -> bytes:
                 return chat_body(instance, SERVED, "max_tokens", fields)
 
-            return lambda request: score_vllm(request, poster(self._asked, request), body)
+            return lambda request: score_vllm(self._filed(request), poster(self._asked, request), body)
         from resources.models.loglikelihood_sglang import load_prompts
         from resources.models.loglikelihood_sglang import score as score_sglang
 
@@ -195,7 +199,10 @@ class ServedModel(OpenAIModel):
     # --- asking -------------------------------------------------------------------------------
 
     async def _answer(self, request: Instance) -> Response:
-        return await super()._answer(seeded(request))
+        return await super()._answer(self._filed(seeded(request)))
+
+    def _filed(self, request: Instance) -> Instance:
+        return self._files.instance(request) if self._files else request
 
     def _connection(self, request: Instance) -> AsyncOpenAI:
         return self._clients[self._replica(request)]
