@@ -23,8 +23,9 @@ def make_checkpoint(folder: Path, seed: int) -> Path:
 def write_models(path: Path, python: str, **options: object) -> None:
     """models.yaml with one engine, `vllm`, as it runs on a CPU in float32."""
     engine = {
-        "kind": "vllm", "python": python, "dtype": "float32", "max_model_len": 2048, "limit_mm_per_prompt": {"image": 4},
-        "extra_args": ["--enforce-eager", "--block-size", "32"], "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+        "kind": "vllm", "python": python, "dtype": "float32", "max_model_len": 2048,
+        "limit_mm_per_prompt": {"image": 4}, "extra_args": ["--enforce-eager", "--block-size", "32"],
+        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
         "start_timeout": 300, **options,
     }  # fmt: skip
     path.write_text(yaml.safe_dump({"engines": {"vllm": engine}}))

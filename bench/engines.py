@@ -102,7 +102,7 @@ def suite(folder: Path) -> dict[str, bool]:
     cells = [e for e in events if e["event"] == "granted"]
     starts = [e["checkpoint"] for e in events if e["event"] == "starts"]
     print_table(
-        f"Three tasks of {15 * QUESTIONS} questions on three checkpoints: {seconds:.0f} s from first wish to last report",
+        f"Three tasks of {15 * QUESTIONS} questions on three checkpoints: {seconds:.0f} s from wish to report",
         ("", ""),
         [
             ("cells answered", len(cells)),

@@ -94,8 +94,12 @@ def main() -> None:
     parser.add_argument("--die-once", default="")
     parser.add_argument("--refuse-swap", action="store_true")
     parser.add_argument("--fail", default="")
+    parser.add_argument("--port-taken-once", default="")  # a file: the second start finds its port free
     Handler.options, _ = parser.parse_known_args()
     print(f"INFO stand-in serves {Handler.options.model}", flush=True)
+    if Handler.options.port_taken_once and not Path(Handler.options.port_taken_once).exists():
+        Path(Handler.options.port_taken_once).touch()
+        sys.exit("OSError: [Errno 98] error while attempting to bind on address: address already in use")
     if Handler.options.fail:
         sys.exit(Handler.options.fail)
     if Handler.options.die_once:  # a file: the second start of the engine lives

@@ -18,6 +18,7 @@ from eval_assets.pipeline.cell import plan_cell
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import from_directory, identify_checkpoint, register
+from resources.engines.lease import stop_host
 from resources.models.base import ModelUnusable
 from tests.conftest import TaskFolder
 from tests.engines.conftest import STAND_IN, until
@@ -180,6 +181,21 @@ def test_questions_on_one_picture_go_to_one_replica(project, engines, tmp_path):
                 asked[line.split()[1]].add(slot)
     assert len(asked) == 4
     assert all(len(slots) == 1 for slots in asked.values())
+
+
+def test_two_machines_over_one_store_have_engines_of_their_own(project, engines, monkeypatch):
+    """A machine is its own folder of slots here; both answer the same cell's questions, and rows are not doubled."""
+    key, other = project.checkpoint("step-1"), project.checkpoint("step-2")
+    run = project.start(key)
+    elsewhere = engines.root.parent / "elsewhere"
+    monkeypatch.setenv("EVAL_ENGINES", str(elsewhere))
+    runs = [run, project.start(key), project.start(other)]
+    assert [one.wait(60) for one in runs] == [0, 0, 0]
+    for name, at in (("step-1", key), ("step-2", other)):
+        assert project.answers(at) == expected(name)
+    assert engines.starts() == ["run.1"]
+    assert (elsewhere / "cpu" / "events.jsonl").is_file()
+    stop_host(elsewhere / "cpu")
 
 
 def test_replicas_without_slots_for_them_are_refused(project):

@@ -83,6 +83,11 @@ def test_an_engine_that_cannot_start_says_why_in_its_own_words(engines):
     leased(engines, engines.want("b"))  # the slot is not spoiled by it
 
 
+def test_a_port_that_somebody_took_meanwhile_is_another_port(engines, tmp_path):
+    leased(engines, engines.want("a", "--port-taken-once", str(tmp_path / "taken")))
+    assert "failed" not in engines.events()
+
+
 def test_one_that_never_becomes_healthy_is_given_up(engines):
     from dataclasses import replace
 
