@@ -3,25 +3,51 @@
 Arrays go in, frozen dataclasses come out; nothing here knows of Dagster, a store or a model. What is
 undefined is NaN with the reason in `note`.
 
+One model: `mean_estimate`, `ratio_estimate`, `stratified_estimate`, `bootstrap_estimate`. Two on the same items:
+`paired_difference`, `paired_ratio_difference`, `adjust_pvalues` over many. Checkpoints of a run:
+`simultaneous_band`, `best_checkpoint`. Plans: `variance_components`, `sample_size`, `minimum_detectable_effect`.
+Several answers an item: `stability`, `question_diagnostics`.
+
 Cost: importing this and one estimate add 0.19 s to numpy's import, all of it scipy.special (scipy.stats
 would be 0.6 s, statsmodels 1 s). A paired comparison of a million items in 100 000 clusters takes 0.2 s
 with integer labels and 0.5 s with strings.
 """
 
+from stats.band import BandPoint, SimultaneousBand, simultaneous_band
+from stats.best import BestCheckpoint, best_checkpoint
 from stats.bootstrap import bootstrap_estimate
+from stats.diagnostics import ModelSamples, QuestionDiagnostics, QuestionFinding, question_diagnostics
 from stats.estimates import mean_estimate, ratio_estimate, stratified_estimate
 from stats.multiple import adjust_pvalues
 from stats.paired import paired_difference, paired_ratio_difference
+from stats.power import minimum_detectable_effect, sample_size
+from stats.repeated import Stability, stability
 from stats.results import Estimate, PairedDifference
+from stats.variance import VarianceComponents, variance_components
 
 __all__ = [
+    "BandPoint",
+    "BestCheckpoint",
     "Estimate",
+    "ModelSamples",
     "PairedDifference",
+    "QuestionDiagnostics",
+    "QuestionFinding",
+    "SimultaneousBand",
+    "Stability",
+    "VarianceComponents",
     "adjust_pvalues",
+    "best_checkpoint",
     "bootstrap_estimate",
     "mean_estimate",
+    "minimum_detectable_effect",
     "paired_difference",
     "paired_ratio_difference",
+    "question_diagnostics",
     "ratio_estimate",
+    "sample_size",
+    "simultaneous_band",
+    "stability",
     "stratified_estimate",
+    "variance_components",
 ]

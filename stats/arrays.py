@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from itertools import compress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +40,46 @@ def is_binary(values: Vector) -> bool:
     return bool(((values == 0) | (values == 1)).all())
 
 
+class Clusters(NamedTuple):
+    """codes: (n,) cluster of each kept item, 0..number-1; note: what the reader must know of them, or ""."""
+
+    codes: Codes
+    number: int
+    note: str = ""
+
+
 def encode(labels: Labels, n: int, name: str) -> tuple[Codes, list[Hashable]]:
     """Labels as codes 0..k-1, shape (n,), and the k labels that they stand for."""
+    codes, found = _numbered(labels, n, name)
+    if any(_is_missing(label) for label in found):
+        raise ValueError(f"{name} lacks a label (None or NaN) for some items: give each of them its own")
+    return codes, found
+
+
+def cluster_codes(clusters: Labels | None, keep: Mask) -> Clusters:
+    """Clusters of the kept items; None: each item is its own. An item without a label (None, NaN) is its own, too."""
+    kept = int(keep.sum())
+    if clusters is None:
+        return Clusters(np.arange(kept, dtype=np.intp), kept)
+    if not isinstance(clusters, np.ndarray):
+        clusters = list(clusters)
+    if len(clusters) != len(keep):
+        raise ValueError(f"clusters must have one label per item: {len(keep)} items, {len(clusters)} labels")
+    if kept < len(keep):  # a cluster of unscored items only is none
+        clusters = clusters[keep] if isinstance(clusters, np.ndarray) else compress(clusters, keep.tolist())
+    codes, found = _numbered(clusters, kept, "clusters")
+    missing = [code for code, label in enumerate(found) if _is_missing(label)]
+    if not missing:
+        return Clusters(codes, len(found))
+    alone = np.isin(codes, missing)
+    named, codes[~alone] = np.unique(codes[~alone], return_inverse=True)
+    lost = int(alone.sum())
+    codes[alone] = len(named) + np.arange(lost)
+    items = "item has no cluster id and is a cluster" if lost == 1 else "items have no cluster id and are clusters"
+    return Clusters(codes, len(named) + lost, f"{lost} {items} of {'its' if lost == 1 else 'their'} own")
+
+
+def _numbered(labels: Labels, n: int, name: str) -> tuple[Codes, list[Hashable]]:
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.shape == (n,):
         found, codes = np.unique(labels, return_inverse=True)
         return codes, found.tolist()
@@ -52,24 +90,15 @@ def encode(labels: Labels, n: int, name: str) -> tuple[Codes, list[Hashable]]:
     index: defaultdict[Hashable, int] = defaultdict()
     index.default_factory = index.__len__
     codes = np.fromiter(map(index.__getitem__, items), dtype=np.intp, count=n)
-    if any(label is None or label != label for label in index):  # noqa: PLR0124 - NaN is not itself
-        raise ValueError(f"{name} lacks a label (None or NaN) for some items: give each of them its own")
     return codes, list(index)
 
 
-def cluster_codes(clusters: Labels | None, keep: Mask) -> tuple[Codes, int]:
-    """Cluster codes of the kept items and the number of clusters; None: each item is its own."""
-    kept = int(keep.sum())
-    if clusters is None:
-        return np.arange(kept, dtype=np.intp), kept
-    if not isinstance(clusters, np.ndarray):
-        clusters = list(clusters)
-    if len(clusters) != len(keep):
-        raise ValueError(f"clusters must have one label per item: {len(keep)} items, {len(clusters)} labels")
-    if kept < len(keep):  # an unscored item may lack its label, and a cluster of such items is none
-        clusters = clusters[keep] if isinstance(clusters, np.ndarray) else compress(clusters, keep.tolist())
-    codes, found = encode(clusters, kept, "clusters")
-    return codes, len(found)
+def _is_missing(label: Hashable) -> bool:
+    return label is None or label != label  # noqa: PLR0124 - NaN is not itself
+
+
+def join_notes(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def check_level(level: float) -> None:

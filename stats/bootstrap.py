@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from stats.arrays import Labels, check_level, cluster_codes
+from stats.arrays import Labels, check_level, cluster_codes, join_notes
 from stats.intervals import t_critical
-from stats.results import Estimate
+from stats.results import NO_WIDTH, Estimate
 
 Data: TypeAlias = npt.NDArray[Any]
 
@@ -46,7 +46,7 @@ def bootstrap_estimate(
     arrays = tuple(np.asarray(x) for x in (data if isinstance(data, tuple) else (data,)))
     keep = _complete(arrays)
     arrays = tuple(array[keep] for array in arrays)
-    codes, n_clusters = cluster_codes(clusters, keep)
+    codes, n_clusters, missing = cluster_codes(clusters, keep)
     n = len(codes)
     value = float(statistic(*arrays)) if n else math.nan
     se = low = high = math.nan
@@ -71,6 +71,8 @@ def bootstrap_estimate(
             se = float(defined.std(ddof=1)) * widen
             tail = float(ndtr(-widen * t_critical(level, df)))
             low, high = (float(x) for x in np.quantile(defined, (tail, 1 - tail)))
+            if low == high:
+                note = join_notes(note, NO_WIDTH)
         else:
             note += ": too many for an interval"
     return Estimate(
@@ -85,7 +87,7 @@ def bootstrap_estimate(
         icc=math.nan,
         effective_n=math.nan,
         method=method,
-        note=note,
+        note=join_notes(note, missing),
     )
 
 

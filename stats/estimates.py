@@ -16,12 +16,13 @@ from stats.arrays import (
     check_level,
     cluster_codes,
     is_binary,
+    join_notes,
     scored,
     vector,
 )
 from stats.influence import Linear, Spread, cr2, linearise
 from stats.intervals import normal_critical, t_critical, wilson
-from stats.results import Estimate
+from stats.results import NO_WIDTH, Estimate
 from stats.strata import strata_of
 
 # Below this many effective items right (or wrong) a t interval for a 0/1 mean is too far off.
@@ -32,18 +33,20 @@ def mean_estimate(scores: npt.ArrayLike, clusters: Labels | None = None, *, leve
     """Mean score with a confidence interval.
 
     scores:   (n,), one an item; NaN is unscored: left out, never 0.
-    clusters: (n,) labels (any hashables); items with one label are not independent. None: all are.
+    clusters: (n,) labels (any hashables); items with one label are not independent. None: all are. An item
+              whose label is None or NaN is a cluster of its own, and the note says how many are.
 
     Standard error and t interval by CR2 with Bell-McCaffrey degrees of freedom; without clusters that is
     sd / sqrt(n) with t(n-1). 0/1 scores of which fewer than 10 effective items are right or wrong get the
     Wilson interval on the effective n, or on the number of clusters where the design effect is undefined
     or 0 (all right, all wrong); with clusters its critical value is that of t, since the design effect
     is itself estimated from them.
+    Raises ValueError for infinite scores, arrays of different length, a level outside (0, 1).
     """
     values = vector(scores, "scores")
     keep = scored(scores=values)
     values = values[keep]
-    return _estimate("mean", linearise(values), keep, clusters, level=level, binary=is_binary(values))
+    return estimate_linear("mean", linearise(values), keep, clusters, level=level, binary=is_binary(values))
 
 
 def ratio_estimate(
@@ -61,11 +64,11 @@ def ratio_estimate(
     """
     top, bottom = vector(numerator, "numerator"), vector(denominator, "denominator")
     keep = scored(numerator=top, denominator=bottom)
-    return _estimate("ratio of sums", linearise(top[keep], bottom[keep]), keep, clusters, level=level)
+    return estimate_linear("ratio of sums", linearise(top[keep], bottom[keep]), keep, clusters, level=level)
 
 
 def stratified_estimate(
-    numerator: npt.ArrayLike,
+    scores: npt.ArrayLike,
     strata: Labels,
     clusters: Labels | None = None,
     *,
@@ -75,28 +78,30 @@ def stratified_estimate(
 ) -> Estimate:
     """Weighted mean over strata of each stratum's mean, or of its ratio of sums with a denominator.
 
+    scores:  (n,), NaN is unscored; with a denominator (n,) they are the numerators.
     strata:  (n,) labels. A stratum without a scored item makes the value NaN (and is named).
     weights: one positive weight a stratum, scaled to sum to 1; None: equal ones (the macro average).
 
     The variance comes from influence values summed per cluster across strata, since strata may share
     clusters (three splits of questions on the same pictures).
     """
-    top = vector(numerator, "numerator")
+    top = vector(scores, "scores")
     bottom = np.ones_like(top) if denominator is None else vector(denominator, "denominator")
-    keep = scored(numerator=top, denominator=bottom)
+    keep = scored(scores=top, denominator=bottom)
     groups = strata_of(strata, keep, weights)
     what = (
         f"{'macro average' if weights is None else 'weighted mean'} over {len(groups)} strata "
         f"of {'means' if denominator is None else 'ratios of sums'}"
     )
-    return _estimate(what, linearise(top[keep], bottom[keep], groups), keep, clusters, level=level)
+    return estimate_linear(what, linearise(top[keep], bottom[keep], groups), keep, clusters, level=level)
 
 
-def _estimate(
+def estimate_linear(
     what: str, linear: Linear, keep: Mask, clusters: Labels | None, *, level: float, binary: bool = False
 ) -> Estimate:
+    """A linearised estimate over the kept items with its interval; `clusters` and `keep` are of all items."""
     check_level(level)
-    codes, n_clusters = cluster_codes(clusters, keep)
+    codes, n_clusters, missing = cluster_codes(clusters, keep)
     n = len(codes)
     spread = Spread(np.nan, np.nan) if linear.problem else cr2(linear, codes, n_clusters)
     low = high = effect = icc = np.nan
@@ -118,7 +123,7 @@ def _estimate(
             low, high = linear.value - half, linear.value + half
             method += f"; t interval with {spread.df:.4g} degrees of freedom"
             if spread.se == 0:
-                note = "the interval has no width because no variation was seen, not because there is none"
+                note = NO_WIDTH
         if clusters is not None:
             icc = _icc(linear.influence, codes, n_clusters)
             method += f", standard error clustered (CR2, {n_clusters} clusters)"
@@ -134,7 +139,7 @@ def _estimate(
         icc=icc,
         effective_n=n / effect if effect > 0 else np.inf if effect == 0 else np.nan,
         method=method,
-        note=note,
+        note=join_notes(note, missing),
     )
 
 

@@ -125,19 +125,37 @@ def cr2(linear: Linear, cluster: Codes, n_clusters: int) -> Spread:
     """
     if n_clusters < 2:
         return _no_clusters(len(cluster))
-    share, part = _cluster_shares(linear, cluster, n_clusters)
-    if share.max() > 1 - _ROUNDING:
+    leverage = leverages(linear, cluster, n_clusters)
+    if leverage is None:
         where = "" if len(linear.strata) == 1 else " of one stratum"
         return Spread(np.nan, np.nan, f"all of the denominator{where} lies in one cluster")
+    share, part, scale = leverage.share, leverage.part, leverage.scale
     within = share @ part  # variance of a cluster's sum, before the estimate itself is subtracted
-    shared = (share * share) @ part
-    leverage = np.divide(shared, within, out=np.zeros_like(within), where=within > 0)
-    scale = 1 / (1 - leverage)
     cross = share.T @ (share * scale[:, None])
     cross = cross if isinstance(cross, np.ndarray) else cross.toarray()
-    norm = float(scale**2 @ (within * (within - 2 * shared)) + part @ (cross**2) @ part)
+    norm = float(scale**2 @ (within * (within - 2 * ((share * share) @ part))) + part @ (cross**2) @ part)
     sums = cluster_sums(linear, cluster, n_clusters)
     return Spread(float(np.sqrt(sums @ (sums * scale))), float(within.sum()) ** 2 / norm)
+
+
+@dataclass(frozen=True, slots=True)
+class Leverages:
+    """share: (G, H) each cluster's share of each stratum's denominator; part: (H,) variance of each stratum;
+    scale: (G,) what CR2 multiplies a squared cluster sum by, 1 / (1 - leverage)."""
+
+    share: Any  # dense, or sparse with several strata
+    part: Vector
+    scale: Vector
+
+
+def leverages(linear: Linear, cluster: Codes, n_clusters: int) -> Leverages | None:
+    """None where one cluster holds all of a stratum: its variance cannot be known."""
+    share, part = _cluster_shares(linear, cluster, n_clusters)
+    if share.max() > 1 - _ROUNDING:
+        return None
+    within = share @ part
+    leverage = np.divide((share * share) @ part, within, out=np.zeros_like(within), where=within > 0)
+    return Leverages(share, part, 1 / (1 - leverage))
 
 
 def _no_clusters(n: int) -> Spread:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr
 
-from stats.arrays import Labels, Mask, check_level, cluster_codes, is_binary, scored, vector
+from stats.arrays import Labels, Mask, check_level, cluster_codes, is_binary, join_notes, scored, vector
 from stats.influence import Linear, Spread, cr2, linearise
 from stats.intervals import t_critical, t_upper_tail
 from stats.results import PairedDifference
@@ -37,7 +37,7 @@ def paired_difference(
     keep = scored(a=left, b=right)
     left, right = left[keep], right[keep]
     both = np.concatenate([left, right])
-    return _paired(
+    return compare(
         "paired difference of means",
         linearise(left),
         linearise(right),
@@ -83,7 +83,7 @@ def paired_ratio_difference(
     if groups is not None:
         how = "macro averages" if weights is None else "weighted means"
         what = f"paired difference of {how} over {len(groups)} strata"
-    return _paired(
+    return compare(
         what,
         linearise(top_a, bottom_a, groups),
         linearise(top_b, bottom_b, groups),
@@ -94,7 +94,7 @@ def paired_ratio_difference(
     )
 
 
-def _paired(
+def compare(
     what: str,
     a: Linear,
     b: Linear,
@@ -102,14 +102,15 @@ def _paired(
     clusters: Labels | None,
     *,
     level: float,
-    margin: float | None,
+    margin: float | None = None,
     within_one: bool = False,
     discordant: tuple[int, int] | None = None,
 ) -> PairedDifference:
+    """a - b of two linearised estimates over the kept items; `clusters` and `keep` are of all items."""
     check_level(level)
     if margin is not None and not margin >= 0:
         raise ValueError(f"margin is a distance of 0 or more in the units of the scores, not {margin}")
-    codes, n_clusters = cluster_codes(clusters, keep)
+    codes, n_clusters, missing = cluster_codes(clusters, keep)
     n = len(codes)
     diff = a.minus(b)
     spread = Spread(np.nan, np.nan) if diff.problem else cr2(diff, codes, n_clusters)
@@ -156,7 +157,7 @@ def _paired(
         p_equivalent=equivalent,
         p_mcnemar=_mcnemar_mid_p(*discordant) if discordant and 0 < n == n_clusters else np.nan,
         method=method,
-        note=note,
+        note=join_notes(note, missing),
     )
 
 

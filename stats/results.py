@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NO_WIDTH = "the interval has no width because no variation was seen, not because there is none"
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -69,3 +71,7 @@ class PairedDifference:
     p_mcnemar: float
     method: str
     note: str = ""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return self.ci_low, self.ci_high

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats as ss
 import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import normal_sample_size_one_tail
 from statsmodels.stats.proportion import proportion_confint
 
 import stats
@@ -24,7 +25,7 @@ def unequal(seed: int, groups: int = 15) -> tuple[np.ndarray, np.ndarray]:
 
 
 def codes(cluster: np.ndarray) -> tuple[np.ndarray, int]:
-    return cluster_codes(cluster, np.ones(len(cluster), dtype=bool))
+    return cluster_codes(cluster, np.ones(len(cluster), dtype=bool))[:2]
 
 
 def test_mean_of_independent_items_is_the_textbook_t_interval() -> None:
@@ -195,3 +196,82 @@ def test_tiny_p_values_do_not_vanish() -> None:
     result = stats.paired_difference(a, np.zeros(200))
     assert 0 < result.p_value < 1e-150
     assert result.p_value == close(2 * ss.t.sf(result.t, 199))
+
+
+def test_the_band_of_one_checkpoint_among_many_clusters_is_its_own_interval() -> None:
+    rng = np.random.default_rng(12)
+    base = rng.normal(size=2000)
+    later = base + rng.normal(0.05, 1, 2000)
+    band = stats.simultaneous_band({"first": base, "later": later}, seed=1, resamples=20000)
+    expected = ss.ttest_rel(later, base)
+    (point,) = band.points
+    assert (point.mean_diff, point.p_value) == (close((later - base).mean()), close(expected.pvalue))
+    assert [point.ci_low, point.ci_high] == [close(x) for x in expected.confidence_interval()]
+    assert band.critical == pytest.approx(ss.t.ppf(0.975, 1999), rel=0.02)
+    assert point.p_adjusted == pytest.approx(point.p_value, abs=0.005)
+
+
+def test_the_band_of_many_independent_checkpoints_is_dunnetts() -> None:
+    """Many to one: differences to a shared baseline, correlated by a half."""
+    rng = np.random.default_rng(13)
+    scores = {k: rng.normal(size=2000) for k in range(8)}
+    band = stats.simultaneous_band(scores, seed=1, resamples=20000)
+    mean, scale = np.zeros(7), np.full((7, 7), 0.5) + 0.5 * np.eye(7)
+    largest = np.abs(ss.multivariate_normal(mean, scale).rvs(200_000, random_state=1)).max(axis=1)
+    assert band.critical == pytest.approx(np.quantile(largest, 0.95), rel=0.02)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_sample_size_without_clusters_is_statsmodels_normal_sample_size(k: int) -> None:
+    sd = np.sqrt(0.09 + (0.2 + 0.1) / k)
+    exact = normal_sample_size_one_tail(0.02, 0.9, 0.01 / 2, std_null=sd)
+    plan = {"omega2": 0.09, "var_a": 0.2, "var_b": 0.1, "k_a": k, "k_b": k, "alpha": 0.01, "power": 0.9}
+    assert stats.sample_size(0.02, **plan) == int(np.ceil(exact))
+    assert stats.minimum_detectable_effect(exact, **plan) == close(0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_variance_components_are_those_of_scipys_analysis_of_variance(seed: int) -> None:
+    scores, cluster = unequal(seed)
+    groups = [scores[cluster == c] for c in np.unique(cluster)]
+    sizes = np.array([len(group) for group in groups])
+    within = sum(((group - group.mean()) ** 2).sum() for group in groups) / (len(scores) - len(groups))
+    size = (len(scores) - (sizes**2).sum() / len(scores)) / (len(groups) - 1)
+    component = (ss.f_oneway(*[group for group in groups]).statistic - 1) * within / size
+    result = stats.variance_components(scores, cluster)
+    assert (result.total, result.icc) == (close(component + within), close(component / (component + within)))
+    assert result.icc == close(stats.mean_estimate(scores, cluster).icc)
+    assert (result.cluster_size, result.cluster_size_cv) == (close(sizes.mean()), close(sizes.std() / sizes.mean()))
+
+
+def test_with_clusters_of_one_size_the_components_are_statsmodels_mixed_model() -> None:
+    rng = np.random.default_rng(14)
+    cluster = np.repeat(np.arange(40), 5)
+    scores = rng.normal(size=40)[cluster] + rng.normal(size=200)
+    fit = sm.MixedLM(scores, np.ones((200, 1)), groups=cluster).fit(reml=True)
+    component = float(np.asarray(fit.cov_re)[0, 0])
+    result = stats.variance_components(scores, cluster)
+    assert result.icc == pytest.approx(component / (component + fit.scale), rel=1e-3)  # it iterates
+    assert result.total == pytest.approx(component + fit.scale, rel=1e-3)
+
+
+@pytest.mark.parametrize("m", [1, 2, 5, 8])
+def test_pass_at_m_and_pass_hat_m_are_hypergeometric(m: int) -> None:
+    rng = np.random.default_rng(15)
+    scores = (rng.random((60, 8)) < rng.random((60, 1))).astype(float)
+    right = scores.sum(axis=1).astype(int)
+    result = stats.stability(scores, pass_sizes=[m])
+    assert result.pass_at_k[m].value == close(1 - ss.hypergeom.pmf(0, 8, right, m).mean())
+    assert result.pass_hat_k[m].value == close(ss.hypergeom.pmf(m, 8, right, m).mean())
+
+
+def test_within_and_between_variance_are_the_one_way_random_model() -> None:
+    rng = np.random.default_rng(16)
+    scores = rng.normal(size=(50, 1)) + rng.normal(size=(50, 6))
+    result = stats.stability(scores)
+    within = scores.var(axis=1, ddof=1).mean()
+    assert result.within_variance.value == close(within)
+    assert result.between_variance.value == close((ss.f_oneway(*scores).statistic - 1) * within / 6)
+    assert result.ea.value == close(scores.mean())
+    with_noise = stats.variance_components(scores)
+    assert (with_noise.omega2, with_noise.var_a) == (close(result.between_variance.value), close(within))

@@ -91,3 +91,79 @@ def test_coverage_of_the_cluster_bootstrap_with_few_clusters() -> None:
         result = stats.bootstrap_estimate(np.mean, scores, cluster, seed=seed, resamples=400)
         covered += result.ci_low <= 0 <= result.ci_high
     assert covered / repeats >= 0.95 - 2 * np.sqrt(0.05 * 0.95 / repeats)
+
+
+def checkpoints(rng: np.random.Generator, cluster: np.ndarray, number: int) -> dict[int, np.ndarray]:
+    """Equally good ones: 0/1 scores, 70 % right, each answering much as the one before it."""
+    scores, latent = {}, rng.normal(size=len(cluster))
+    for step in range(number):
+        shared = rng.normal(0, np.sqrt(0.2), cluster.max() + 1)[cluster]
+        latent = 0.8 * latent + 0.6 * (shared + rng.normal(0, np.sqrt(0.8), len(cluster)))
+        scores[step] = (latent < ndtri(0.7)).astype(float)
+    return scores
+
+
+@pytest.mark.parametrize("sizes", [np.full(20, 10), np.full(8, 20), lognormal_sizes(20, 2, 60)], ids=str)
+def test_family_wise_error_of_the_band_and_of_the_best_over_20_checkpoints(sizes: np.ndarray) -> None:
+    rng, repeats = np.random.default_rng(25), 120
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    pointwise = outside = kept_out = covered = 0
+    excess = []
+    for seed in range(repeats):
+        scores = checkpoints(rng, cluster, 20)
+        band = stats.simultaneous_band(scores, cluster, seed=seed, resamples=1000)
+        outside += any(not p.band_low <= 0 <= p.band_high for p in band.points)
+        pointwise += any(p.p_value < 0.05 for p in band.points)
+        best = stats.best_checkpoint(scores, cluster, seed=seed, resamples=1000)
+        kept_out += 7 not in best.candidates
+        covered += best.ci_low <= 0.7 <= best.ci_high
+        excess.append((best.value - 0.7, best.corrected - 0.7))
+    noise = 2 * np.sqrt(0.07 * 0.93 / repeats)
+    assert outside / repeats <= 0.07 + noise
+    assert pointwise / repeats > 0.25  # the data do need it
+    assert kept_out / repeats <= 0.06 + noise
+    assert covered / repeats >= 0.93 - noise
+    naive, corrected = np.mean(excess, axis=0)
+    assert naive > 0.04
+    assert abs(corrected) < naive / 4
+
+
+def test_power_is_what_was_asked_for() -> None:
+    rng, repeats = np.random.default_rng(26), 600
+    plan = {"omega2": 0.04, "var_a": 0.1, "var_b": 0.05, "k_a": 2, "k_b": 1, "icc": 0.2, "cluster_size": 5}
+    cluster = np.repeat(np.arange(-(-stats.sample_size(0.03, **plan) // 5)), 5)
+    seen = 0
+    for _ in range(repeats):
+        shared = rng.normal(0, np.sqrt(0.2 * 0.04), cluster.max() + 1)[cluster]
+        truth = 0.03 + shared + rng.normal(0, np.sqrt(0.8 * 0.04), len(cluster))
+        a, b = rng.normal(0, np.sqrt(0.05), (2, len(cluster)))
+        seen += stats.paired_difference(truth + a, b, cluster).p_value < 0.05
+    assert seen / repeats == pytest.approx(0.8, abs=2.5 * np.sqrt(0.16 / repeats))
+
+
+def test_variance_components_find_the_truth() -> None:
+    """Clusters of unequal size, noise within items, and samples that differ in number."""
+    rng, found = np.random.default_rng(27), []
+    cluster = np.repeat(np.arange(60), lognormal_sizes(60, 2, 20))
+    for _ in range(200):
+        shared = rng.normal(0, np.sqrt(0.3 * 0.09), 60)[cluster]
+        truth = shared + rng.normal(0, np.sqrt(0.7 * 0.09), len(cluster))
+        a = truth[:, None] + rng.normal(0, np.sqrt(0.2), (len(cluster), 4))
+        a[rng.random(a.shape) < 0.1] = np.nan
+        b = rng.normal(0, np.sqrt(0.1), (len(cluster), 2))
+        parts = stats.variance_components(a, cluster, baseline=b)
+        found.append((parts.omega2, parts.var_a, parts.var_b, parts.icc))
+    assert np.mean(found, axis=0) == pytest.approx([0.09, 0.2, 0.1, 0.3], rel=0.05)
+
+
+def test_coverage_of_internal_and_between_variance() -> None:
+    rng, repeats, covered = np.random.default_rng(28), 120, np.zeros(2)
+    cluster = np.repeat(np.arange(50), 6)
+    for seed in range(repeats):
+        right = rng.beta(1, 1, 50)[cluster][:, None]
+        result = stats.stability(rng.random((300, 4)) < right, clusters=cluster, seed=seed, resamples=300)
+        covered += [
+            result.iv.ci_low <= 1 / 6 <= result.iv.ci_high,
+            result.between_variance.ci_low <= 1 / 12 <= result.between_variance.ci_high,
+        ]
+    assert (covered / repeats >= 0.92 - 2 * np.sqrt(0.08 * 0.92 / repeats)).all()

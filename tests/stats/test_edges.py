@@ -181,12 +181,32 @@ def test_labels_may_be_any_hashable() -> None:
         assert dataclasses.astuple(other)[:5] == pytest.approx(dataclasses.astuple(results[0])[:5])
 
 
+@pytest.mark.parametrize("missing", [None, NAN])
+def test_items_without_a_cluster_id_are_their_own_clusters_and_the_note_says_so(missing: object) -> None:
+    scores, labels = [1, 0, 0.5, 0.25, 1], ["a", "a", missing, "b", missing]
+    alone = stats.mean_estimate(scores, ["a", "a", "x", "b", "y"])
+    for given in (labels, np.array(labels, dtype=object)):
+        result = stats.mean_estimate(scores, given)
+        assert (result.se, result.df, result.n_clusters) == (alone.se, pytest.approx(alone.df), 4)
+        assert "2 items have no cluster id and are clusters of their own" in result.note
+    assert stats.mean_estimate(scores[:4], np.array([1, 1, NAN, 2])).n_clusters == 3
+    for other in (
+        stats.paired_difference(scores, np.zeros(5), labels),
+        stats.bootstrap_estimate(np.mean, np.array(scores), labels, seed=1, resamples=100),
+        stats.simultaneous_band({"p": scores, "q": np.zeros(5)}, labels, seed=1),
+        stats.best_checkpoint({"p": scores, "q": np.zeros(5)}, labels, seed=1),
+        stats.variance_components(scores, labels),
+    ):
+        assert other.n_clusters == 4
+        assert "2 items have no cluster id" in other.note
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda: stats.mean_estimate([1, 0], ["a"]), "one label per item"),
-        (lambda: stats.mean_estimate([1, 0], ["a", None]), "lacks a label"),
-        (lambda: stats.mean_estimate([1, 0], np.array([1.0, NAN])), "lacks a label"),
+        (lambda: stats.stratified_estimate([1, 0], ["a", None]), "lacks a label"),
+        (lambda: stats.stratified_estimate([1, 0], np.array([1.0, NAN])), "lacks a label"),
         (lambda: stats.mean_estimate([[1, 0]]), "shape"),
         (lambda: stats.mean_estimate([1, math.inf]), "NaN instead"),
         (lambda: stats.mean_estimate([1, 0], level=95), "0.95"),

@@ -38,9 +38,37 @@ def test_llava_bench_is_a_ratio_of_sums() -> None:
     results = [stats.ratio_estimate(*scores, WILD_PICTURES) for scores in (large, small)]
     assert [round(100 * r.value, 2) for r in results] == [72.55, 65.47]
     assert [(r.n, r.n_clusters) for r in results] == [(60, 24)] * 2
+    # By picture the interval is 19 points wide; as if each question stood alone it would be 16.
+    assert [(round(100 * r.ci_low, 1), round(100 * r.ci_high, 1)) for r in results] == [(63.2, 81.9), (55.8, 75.2)]
+    for (scores, reference), result in zip((large, small), results, strict=True):
+        boot = stats.bootstrap_estimate(
+            lambda top, bottom: float(top.sum() / bottom.sum()), (scores, reference), WILD_PICTURES, seed=1
+        )
+        assert boot.se == pytest.approx(result.se, rel=0.1)
+        assert stats.ratio_estimate(scores, reference).se < 0.9 * result.se
     difference = stats.paired_ratio_difference(*large, *small, WILD_PICTURES)
     assert difference.mean_diff == pytest.approx(0.7255 - 0.6547, abs=1e-4)
     assert difference.variance_reduction > 0.3
+
+
+@pytest.mark.parametrize(
+    ("model", "runs", "regraded"), [("13b", [36.1, 36.5, 36.3], 16), ("7b", [31.2, 30.8, 31.2], 12)]
+)
+def test_mm_vets_three_judge_runs_and_their_spread(model: str, runs: list[float], regraded: int) -> None:
+    folder = DATA / "judge_repeats" / "mm-vet"
+    graded = json.loads((folder / "results" / f"llava-v1.5-{model}_gpt-4-grade-3runs.json").read_text())
+    picture = {f"v1_{row['question_id']}": row["image"] for row in lines(folder / "llava-mm-vet.jsonl")}
+    grades = np.array([row["score"] for row in graded.values()])
+    result = stats.stability(grades, grades, [picture[item] for item in graded])
+    assert np.round(100 * grades.mean(axis=0), 1).tolist() == runs
+    assert round(100 * float(grades.mean(axis=0).std()), 1) == 0.2  # as published
+    assert (result.k, result.n, result.n_clusters) == (3, 218, 200)
+    assert result.ea.value == pytest.approx(np.mean(runs) / 100, abs=5e-4)
+    assert result.cr.value == pytest.approx(1 - regraded / 218)
+    assert result.cr.ci_low < result.cr.value < result.cr.ci_high
+    # Which questions were asked decides the score's error (six points either way), not the judge's mood.
+    assert result.ea.ci_high - result.ea.ci_low > 0.1
+    assert result.iv.value < 0.02 * result.between_variance.value
 
 
 def pope(labels: str) -> dict[str, np.ndarray]:
@@ -77,6 +105,12 @@ def test_pope_macro_f1_and_its_standard_error_over_shared_pictures() -> None:
         "adversarial": 84.46,
     }
     picture = data["picture"]
+    by_picture = stats.ratio_estimate(*(x[split == "random"] for x in (numerator, denominator, picture)))
+    assert (by_picture.n_clusters, round(100 * by_picture.ci_low, 1), round(100 * by_picture.ci_high, 1)) == (
+        500,
+        85.8,
+        88.4,
+    )
     macro = stats.stratified_estimate(numerator, split, picture, denominator=denominator)
     assert (round(100 * macro.value, 2), macro.n, macro.n_clusters) == (85.95, 8910, 500)
     assert macro.se == pytest.approx(0.0066, abs=5e-5)
