@@ -1,4 +1,4 @@
-"""The runs there are: one a data set, one a checkpoint, one a cell, one a checkpoint's report."""
+"""The runs there are: one a data set, one a checkpoint, one a cell, one a checkpoint's report, one a run's curve."""
 
 import json
 
@@ -17,26 +17,29 @@ from task_defs import load_task
 dataset_job = dg.define_asset_job("dataset_job", selection=[assets.benchmark_dataset])
 checkpoint_job = dg.define_asset_job("checkpoint_job", selection=[assets.checkpoint])
 cell_job = dg.define_asset_job("cell_job", selection=dg.AssetSelection.assets(*assets.CELL))
+tracked_job = dg.define_asset_job("tracked_job", selection=[assets.tracked])
+learning_curve_job = dg.define_asset_job("learning_curve_job", selection=[assets.learning_curve])
 checkpoint_report_job = dg.define_asset_job(
     "checkpoint_report_job", selection=dg.AssetSelection.assets(assets.checkpoint_report, assets.leaderboard)
 )
 
 
 class VariantConfig(dg.Config):
-    """A cell with another limit, number of samples or generation parameters (`gen`: JSON)."""
+    """A cell with another limit, number of samples or generation parameters (`gen`: JSON), or without media."""
 
     checkpoint: str
     task: str
     limit: int | None = None
     repeats: int | None = None
     gen: str = "{}"
+    blind: bool = False
 
 
 @dg.op(pool="gpu")
 def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, store: EvalStore) -> None:
     """Outputs, scores and report of a variant: responses are shared with the cell, the report is its own."""
     home = store.open()
-    variant = Variant(config.limit, config.repeats, json.loads(config.gen))
+    variant = Variant(config.limit, config.repeats, json.loads(config.gen), config.blind)
     cell = plan_cell(home, identify_checkpoint(home, config.checkpoint), load_task(config.task), variant)
     for step in (infer, judge_cell, report_cell):
         step(cell, home, run_id=context.run.run_id, log=context.log.info)
@@ -48,4 +51,4 @@ def variant_job() -> None:
     evaluate_variant()
 
 
-ALL = [dataset_job, checkpoint_job, cell_job, checkpoint_report_job, variant_job]
+ALL = [dataset_job, checkpoint_job, cell_job, checkpoint_report_job, learning_curve_job, tracked_job, variant_job]

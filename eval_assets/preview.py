@@ -29,16 +29,23 @@ def preview(store: Store, task: TaskDef, count: int = 5) -> str:
 
 def thumbnail(data: bytes) -> str:
     """A small picture as Markdown; words where the bytes cannot be decoded."""
+    shown = picture_url(data, _EDGE)
+    return f"![]({shown})" if shown.startswith("data:") else shown
+
+
+def picture_url(data: bytes, edge: int = 360) -> str:
+    """A picture of at most edge x edge pixels as a data URL; words where the bytes cannot be decoded."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as image:
-            image.thumbnail((_EDGE, _EDGE))
+            image.draft("RGB", (edge, edge))  # a large JPEG is decoded at a fraction of its size
+            image.thumbnail((edge, edge))
             small = io.BytesIO()
-            image.convert("RGB").save(small, "PNG")
-    except (UnidentifiedImageError, OSError) as error:
+            image.convert("RGB").save(small, "PNG", optimize=True)
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         return f"cannot be shown: {error}"
-    return f"![](data:image/png;base64,{base64.b64encode(small.getvalue()).decode()})"
+    return f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode()}"
 
 
 def _cell(text: str, most: int = 160) -> str:

@@ -1,5 +1,7 @@
 """Sensors: one a watched directory fills the ledger, one drains it into runs."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from eval_assets import jobs
@@ -7,11 +9,14 @@ from eval_assets.partitions import register_partitions
 from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.checkpoint_report import outdated_reports
 from eval_assets.pipeline.draining import Last, Step, Verdict, decide, step_for
+from eval_assets.pipeline.learning_curve import outdated_curves
 from eval_assets.pipeline.ledger import DONE, FAILED, Wish, settle, wishes
 from eval_assets.pipeline.planning import need_of
 from eval_assets.pipeline.registering import source_signature
+from eval_assets.pipeline.tracking import outstanding_pushes
 from eval_assets.pipeline.watching import look
-from eval_assets.settings import Watch, load_settings
+from eval_assets.settings import Settings, Watch, load_settings
+from eval_assets.trackers import TrackerSettings
 from resources.store import Store
 from resources.store.resource import EvalStore
 from task_defs import load_task
@@ -22,6 +27,8 @@ _JOBS = {
     "checkpoint": jobs.checkpoint_job,
     "cell": jobs.cell_job,
     "checkpoint_report": jobs.checkpoint_report_job,
+    "learning_curve": jobs.learning_curve_job,
+    "tracked": jobs.tracked_job,
 }
 # Cells looked at in a tick: a tick has 60 s, and runs wait in the queue anyway.
 _CELLS_A_TICK = 200
@@ -51,7 +58,7 @@ def _watch_sensor(watch: Watch) -> dg.SensorDefinition:
 
 @dg.sensor(jobs=list(_JOBS.values()), minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
 def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.SensorResult:
-    """Each wanted cell's next run: checkpoint, data set, cell; then the checkpoint's report."""
+    """Each wanted cell's next run: checkpoint, data set, cell; then the checkpoint's report and its run's curve."""
     home, settings = store.open(), load_settings()
     decided: dict[Step, Verdict] = {}
 
@@ -62,14 +69,17 @@ def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.Se
 
     settled: set[str] = set()
     for wish in wishes(home)[:_CELLS_A_TICK]:
-        step = _next(home, wish, settled, settings.baseline)
+        step = _next(home, wish, settled, settings.baseline_of(wish.task))
         if step is None:
             continue
         register_partitions(context.instance, [wish.checkpoint], [wish.task])
         if (verdict := decide_on(step)).action == "give_up":
             settle(home, wish, FAILED, verdict.reason)
             settled.add(wish.checkpoint)
-    for step in _reports(home, settled | {w.checkpoint for w in wishes(home, DONE)}):
+    candidates = settled | {w.checkpoint for w in wishes(home, DONE)}
+    curves = _curves(home, candidates, settings)
+    register_partitions(context.instance, runs=[step.partition for step in curves])
+    for step in [*_reports(home, candidates), *curves, *_pushes(home, candidates, settings.trackers)]:
         decide_on(step)
     requests = [_request(step, verdict) for step, verdict in decided.items() if verdict.action == "request"]
     return dg.SensorResult(run_requests=requests)
@@ -95,6 +105,22 @@ def _reports(store: Store, candidates: set[str]) -> list[Step]:
         Step("checkpoint_report", key, inputs)
         for key, inputs in sorted(outdated_reports(store).items())
         if key in candidates and key not in open_wishes
+    ]
+
+
+def _curves(store: Store, candidates: set[str], settings: Settings) -> list[Step]:
+    """Curves of runs of which a checkpoint has changed and nothing is wanted of it any more."""
+    whole = candidates - {w.checkpoint for w in wishes(store)}
+    outdated = outdated_curves(store, settings) if whole else {}
+    return [Step("learning_curve", run, due.inputs) for run, due in sorted(outdated.items()) if due.changed & whole]
+
+
+def _pushes(store: Store, candidates: set[str], trackers: Sequence[TrackerSettings]) -> list[Step]:
+    """What trackers are still to be told of reports that are up to date."""
+    due = outstanding_pushes(store, trackers)
+    outdated = outdated_reports(store) if due else {}
+    return [
+        Step("tracked", key, version) for key, version in sorted(due.items()) if key in candidates - outdated.keys()
     ]
 
 

@@ -86,11 +86,12 @@ def cell_key(requests: str, settings: str, repeats: int, limit: int | None) -> s
     return digest([requests, settings, repeats, limit])
 
 
-def variant_id(gen: Mapping[str, Any], repeats: int | None, limit: int | None) -> str:
+def variant_id(gen: Mapping[str, Any], repeats: int | None, limit: int | None, blind: bool = False) -> str:
     """Name of a run that departs from the task's definition; "" for one that does not."""
     parts = [f"{k}={v}" for k, v in sorted(gen.items())]
     parts += [f"repeats={repeats}"] if repeats is not None else []
     parts += [f"limit={limit}"] if limit is not None else []
+    parts += ["blind"] if blind else []
     return ",".join(parts)
 
 

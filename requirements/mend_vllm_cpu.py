@@ -12,14 +12,14 @@ import sysconfig
 from pathlib import Path
 
 _MARK = "# declared for a torch without CUDA"
-_DECLARED = f'''
+_DECLARED = f"""
 
 {_MARK}
 if not _has_ops():
     _declared = torch.library.Library("torchvision", "DEF")
     for _name in ("nms", "qnms"):
         _declared.define(_name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-'''
+"""
 
 
 def main() -> None:

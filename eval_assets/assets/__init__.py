@@ -5,9 +5,11 @@ from eval_assets.assets.checkpoint_report import checkpoint_report
 from eval_assets.assets.comparison import comparison
 from eval_assets.assets.dataset import benchmark_dataset
 from eval_assets.assets.leaderboard import leaderboard
+from eval_assets.assets.learning_curve import learning_curve
 from eval_assets.assets.outputs import model_outputs
 from eval_assets.assets.report import statistical_report
 from eval_assets.assets.scores import judge_scores
+from eval_assets.assets.tracked import tracked
 
 ALL = [
     checkpoint,
@@ -17,6 +19,8 @@ ALL = [
     statistical_report,
     comparison,
     checkpoint_report,
+    learning_curve,
+    tracked,
     leaderboard,
 ]
 CELL = [model_outputs, judge_scores, statistical_report, comparison]
@@ -30,6 +34,8 @@ __all__ = [
     "comparison",
     "judge_scores",
     "leaderboard",
+    "learning_curve",
     "model_outputs",
     "statistical_report",
+    "tracked",
 ]

@@ -1,4 +1,4 @@
-"""All tasks of one checkpoint: corrected comparisons, learning curves, a page to read."""
+"""All tasks of one checkpoint: corrected comparisons, macro averages, a page to read."""
 
 import dagster as dg
 

@@ -3,21 +3,16 @@
 A step of its own for each would cost every cell another 0.1 s.
 """
 
+import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import dagster as dg
 
-from eval_assets.gates import (
-    FAIL,
-    Decision,
-    checkpoint_gate,
-    enough_coverage,
-    few_judge_failures,
-    few_truncated,
-    no_worse_than_baseline,
-)
+from eval_assets import gates
+from eval_assets.gates import Decision
 from eval_assets.partitions import cells_def
 from eval_assets.settings import Gate
 
@@ -26,41 +21,33 @@ from eval_assets.settings import Gate
 warnings.filterwarnings("ignore", category=dg.PreviewWarning, message=".*partitions_def.*AssetCheckSpec.*")
 
 
-class _Decide(Protocol):
-    __doc__: str | None
-
-    def __call__(self, data: dict[str, Any], gate: Gate, /) -> Decision: ...
-
-
 @dataclass(frozen=True)
 class Check:
-    """A gate under the name that Dagster shows. A blocking one fails the run, the others warn."""
+    """A gate under the name that Dagster shows. always: it blocks whatever `blocking` in the settings names.
+
+    To Dagster all are blocking; what fails a run is a failure of severity ERROR, which the settings decide.
+    """
 
     name: str
-    decide: _Decide
-    blocking: bool = False
+    decide: Callable[[Any, Gate], Decision]
+    always: bool = False
 
     def spec(self, asset: str, partitions_def: dg.PartitionsDefinition[Any] = cells_def) -> dg.AssetCheckSpec:
         return dg.AssetCheckSpec(
-            self.name, asset=asset, description=self.decide.__doc__, blocking=self.blocking,
-            partitions_def=partitions_def,
-        )  # fmt: skip
+            self.name, asset=asset, description=self.decide.__doc__, blocking=True, partitions_def=partitions_def
+        )
 
-    def result(self, data: dict[str, Any], gate: Gate) -> dg.AssetCheckResult:
+    def result(self, data: Any, gate: Gate) -> dg.AssetCheckResult:
         decision = self.decide(data, gate)
-        passed, severity = decision.state != FAIL, dg.AssetCheckSeverity.WARN
-        if self.blocking:
-            passed, severity = decision.passes(gate.inconclusive), dg.AssetCheckSeverity.ERROR
+        known = {name: x for name, x in decision.numbers.items() if not math.isnan(x)}
+        stops = decision.fails(gate.inconclusive) and (self.always or self.name in gate.blocking)
         return dg.AssetCheckResult(
-            check_name=self.name, passed=passed, severity=severity, description=decision.why,
-            metadata={"state": decision.state, **decision.numbers},
+            check_name=self.name, passed=decision.passes(gate.inconclusive), description=decision.why,
+            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+            metadata={"state": decision.state, **known},
         )  # fmt: skip
 
 
-ON_REPORT = [
-    Check("coverage", enough_coverage),
-    Check("truncated_answers", few_truncated),
-    Check("judge_failures", few_judge_failures),
-]
-ON_COMPARISON = [Check("no_worse_than_baseline", no_worse_than_baseline, blocking=True)]
-ON_CHECKPOINT = [Check("gate", checkpoint_gate, blocking=True)]
+ON_REPORT = [Check(name, decide) for name, decide in gates.ON_REPORT.items()]
+ON_COMPARISON = [Check(name, decide) for name, decide in gates.ON_COMPARISON.items()]
+ON_CHECKPOINT = [Check("gate", gates.checkpoint_gate, always=True)]

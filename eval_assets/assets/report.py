@@ -23,7 +23,7 @@ def statistical_report(context: dg.AssetExecutionContext, store: EvalStore) -> d
     report = report_cell(cell, home, run_id=context.run.run_id, log=context.log.info)
     primary = report["metrics"][report["primary"]]
     numbers = {k: float(primary[k]) for k in ("value", "ci_low", "ci_high", "coverage")}
-    gate = load_settings().gate
+    gate = load_settings().gate_of(cell.task.task, cell.checkpoint.suite)
     return result(
         report["version"],
         {**numbers, "n": primary["n"], "report": dg.MetadataValue.md(cell_markdown(report, []))},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from eval_assets.cli import engines, models, running, showing
+from eval_assets.cli import curve, engines, models, power, push, running, sampling, showing
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -26,9 +26,15 @@ app.command("run")(running.run)
 app.command("plan")(showing.plan)
 app.command("report")(showing.report)
 app.command("compare")(showing.compare)
+app.command("power")(power.power)
+app.command("curve")(curve.curve)
 app.command("items")(showing.items)
 app.command("leaderboard")(showing.leaderboard)
 app.command("queue")(showing.queue)
+app.command("stability")(sampling.stability)
+app.command("diagnose")(sampling.diagnose)
+app.command("blind")(sampling.blind)
+app.command("push")(push.push)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)
 engines_app.command("list")(engines.list_engines)
@@ -70,7 +76,11 @@ def _expected() -> tuple[type[BaseException], ...]:
     from eval_assets.pipeline.ingest import DuplicateIds
     from eval_assets.pipeline.item_scores import NotScored
     from eval_assets.pipeline.metrics import UnknownMetric
+    from eval_assets.pipeline.power import NothingVaries
     from eval_assets.pipeline.questions import NotIngested
+    from eval_assets.pipeline.run_scores import UnknownRun
+    from eval_assets.pipeline.stability import OneSample
+    from eval_assets.pipeline.tracking import NotReported, PushFailed
     from eval_assets.settings import SettingsError
     from judges import JudgeParameterError, UnknownJudge
     from resources.models import ModelUnusable
@@ -79,6 +89,7 @@ def _expected() -> tuple[type[BaseException], ...]:
 
     return (
         RunFailed, UnknownCheckpoint, NotComparable, ImportRefused, DuplicateIds, NotScored, UnknownMetric,
-        NotIngested, SettingsError, JudgeParameterError, UnknownJudge, ModelUnusable, KeyRefused,
-        StoreUnwritable, TaskError,
+        NotIngested, OneSample, SettingsError, JudgeParameterError, UnknownJudge, ModelUnusable, KeyRefused,
+        StoreUnwritable, TaskError, NotReported, PushFailed, UnknownRun,
+        NothingVaries,
     )  # fmt: skip

@@ -14,7 +14,9 @@ from eval_assets.cli.runs import RunFailed, Runs, ensure_dataset
 
 if TYPE_CHECKING:
     from eval_assets.pipeline.cell import Variant
-    from eval_assets.settings import Gate
+    from eval_assets.settings import Settings
+    from resources.models.checkpoint import Checkpoint
+    from task_defs import TaskDef
 
 
 def ingest(
@@ -48,6 +50,7 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N items (a variant).")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Samples an item (a variant).")] = None,
     gen: Annotated[str | None, typer.Option(help="Generation parameters k=v,k=v (a variant).")] = None,
+    blind: Annotated[bool, typer.Option("--blind", help="The questions without their media (a variant).")] = False,
     judge_only: Annotated[bool, typer.Option("--judge-only", help="Judge what is stored; ask no model.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Put the cells into the ledger for the daemon.")] = False,
     as_json: Json = False,
@@ -64,7 +67,7 @@ def run(
     wanted = list(dict.fromkeys(t for name in names(tasks) for t in settings.suites.get(name, (name,))))
     definitions = [load_task(name) for name in wanted]
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
-    variant = Variant(limit, repeats, _generation(gen))
+    variant = Variant(limit, repeats, _generation(gen), blind)
     if detach:
         _detach(point.key, wanted, variant)
         return
@@ -73,30 +76,31 @@ def run(
     runs.identify(point.key)
     for task in definitions:
         try:
-            refuse_unanswerable(point, task)
+            refuse_unanswerable(point, task, blind=blind)
             ensure_dataset(store(), task, runs)
-            if need_of(store(), point.key, task, variant, baseline=settings.baseline).complete:
-                _gate_again(point.key, task.task, variant, settings.gate)
+            if need_of(store(), point.key, task, variant, baseline=settings.baseline_of(task.task)).complete:
+                _gate_again(point, task, variant, settings)
             else:
                 runs.cell(point.key, task, variant, judge_only=judge_only)
         except (RunFailed, ModelUnusable) as error:
             failures[task.task] = str(error)
-    if point.key in outdated_reports(store()) and not variant.id:
-        runs.checkpoint_report(point.key)
+    try:
+        if point.key in outdated_reports(store()) and not variant.id:
+            runs.checkpoint_report(point.key)
+    except RunFailed as error:
+        failures["checkpoint_report"] = str(error)
+    finally:
+        runs.tracked(point.key)  # also where the gate fails
     _finish(point.key, [t.task for t in definitions if t.task not in failures], variant, failures, as_json)
 
 
-def _gate_again(checkpoint: str, task: str, variant: Variant, gate: Gate) -> None:
-    """A complete cell runs no more; whether it passes the gate is looked up."""
-    from eval_assets.gates import no_worse_than_baseline
-    from eval_assets.pipeline.files import report_name
+def _gate_again(point: Checkpoint, task: TaskDef, variant: Variant, settings: Settings) -> None:
+    """A complete cell runs no more; whether it passes its gate is looked up."""
+    from eval_assets.pipeline.gating import stopped_by, stored_decisions
 
-    sys.stderr.write(f"{checkpoint} on {task}: complete, nothing to run\n")
-    comparison = store().read_json("reports", task, f"{report_name(checkpoint, variant.id)}.compare.json")
-    if comparison is not None and not variant.id:
-        decision = no_worse_than_baseline(comparison["entries"], gate)
-        if not decision.passes(gate.inconclusive):
-            raise RunFailed(f"no_worse_than_baseline: {decision.why}")
+    sys.stderr.write(f"{point.key} on {task.task}: complete, nothing to run\n")
+    if not variant.id and (stopped := stopped_by(stored_decisions(store(), point, task, settings))):
+        raise RunFailed("; ".join(stopped))
 
 
 def _generation(text: str | None) -> dict[str, Any]:
@@ -115,7 +119,7 @@ def _detach(checkpoint: str, tasks: list[str], variant: Any) -> None:
     from eval_assets.pipeline.ledger import Wish, wish_for
 
     if variant.id:
-        raise typer.BadParameter("--detach takes tasks as they are defined, no --limit, --repeats or --gen")
+        raise typer.BadParameter("--detach takes tasks as they are defined, no --limit, --repeats, --gen or --blind")
     wish_for(store(), [Wish(checkpoint, task, "shell") for task in tasks])
     typer.echo(f"{len(tasks)} cells of {checkpoint} are wanted: the daemon (`make ui`) runs them, see `evals queue`")
 
@@ -130,6 +134,8 @@ def _finish(checkpoint: str, done: list[str], variant: Any, failures: dict[str, 
         from eval_assets.reporting import score_table
 
         show(score_table(reports))
+        if variant.blind:
+            typer.echo("against the scores with media: " + ", ".join(f"`evals blind {checkpoint} {t}`" for t in done))
         if not variant.id:
             typer.echo(f"page: {store().file('reports', report_name(checkpoint) + '.html')}")
     for task, why in failures.items():

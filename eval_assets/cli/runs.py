@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class Runs:
         self._register([checkpoint], [task.task])
         if variant.id:
             config = {"checkpoint": checkpoint, "task": task.task, "gen": json.dumps(dict(variant.gen))}
+            config["blind"] = variant.blind
             config |= {k: v for k, v in (("limit", variant.limit), ("repeats", variant.repeats)) if v is not None}
             self._execute("variant", None, {"ops": {"evaluate_variant": {"config": config}}})
         else:
@@ -64,6 +66,24 @@ class Runs:
 
     def checkpoint_report(self, checkpoint: str) -> None:
         self._execute("checkpoint_report", checkpoint)
+
+    def tracked(self, checkpoint: str) -> None:
+        """Tell the trackers what they are still to be told; one that is down fails no evaluation."""
+        from eval_assets.pipeline.tracking import outstanding_pushes
+        from eval_assets.settings import load_settings
+
+        if checkpoint not in outstanding_pushes(store(), load_settings().trackers):
+            return
+        try:
+            self._execute("tracked", checkpoint)
+        except RunFailed as error:
+            sys.stderr.write(f"evals: not pushed: {error}\n")
+
+    def learning_curve(self, run: str) -> None:
+        from eval_assets.partitions import register_partitions
+
+        register_partitions(self.instance, runs=[run])
+        self._execute("learning_curve", run)
 
     def _register(self, checkpoints: list[str], tasks: list[str]) -> None:
         from eval_assets.partitions import register_partitions
@@ -91,7 +111,7 @@ class Runs:
 def _cause(result: Any) -> str:
     """The failed check, or the step's error in the words that it was raised with, without Dagster's wrapping."""
     checks = result.get_asset_check_evaluations()
-    failed = [f"{c.check_name}: {c.description}" for c in checks if not c.passed and c.blocking]
+    failed = [f"{c.check_name}: {c.description}" for c in checks if not c.passed and c.severity.name == "ERROR"]
     if failed:
         return "; ".join(failed)
     for event in result.all_events:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eval_assets.cli.common import Json, names, print_json, show, store, table
+
+if TYPE_CHECKING:
+    from eval_assets.gates import Against
 
 Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
 Tasks = Annotated[list[str] | None, typer.Option("--tasks", help="Task or suite names, comma-separated.")]
@@ -50,7 +53,7 @@ def plan(
     rows = []
     for task in map(load_task, chosen):
         for key in points:
-            row: dict[str, Any] = asdict(need_of(home, key, task, baseline=load_settings().baseline))
+            row: dict[str, Any] = asdict(need_of(home, key, task, baseline=load_settings().baseline_of(task.task)))
             row["runs"] = row["stage"] != "complete"
             if row["runs"] and (key, task.task) in failed:
                 row["reason"] = f"failed before: {failed[key, task.task]}"
@@ -71,12 +74,18 @@ def report(
     from eval_assets import results
 
     found = results.report(checkpoint, task, variant)
+    against = _against(checkpoint, task, variant)
     if as_json:
-        print_json(found)
+        print_json({**found, "comparisons": against.entries, "not_compared": against.absent})
         return
     from eval_assets.reporting import score_table
 
     show(score_table([found]))
+    for other in dict.fromkeys(entry["b"] for entry in against.entries.values()):
+        roles = [role for role, entry in against.entries.items() if entry["b"] == other]
+        typer.echo(f"{', '.join(roles)}: {_said(against.entries[roles[0]])}")
+    for role, why in against.absent.items():
+        typer.echo(f"{role}: not compared: {why}")
     for field, values in found["by"].items():
         shown = table(field, found["primary"], "95 % interval", "n")
         for value, metrics in values.items():
@@ -87,18 +96,54 @@ def report(
 
 
 def compare(
-    a: Checkpoint, b: Annotated[str, typer.Argument(help="The other side.")], tasks: Tasks = None, as_json: Json = False
+    a: Checkpoint,
+    b: Annotated[str, typer.Argument(help="The other side.")],
+    tasks: Tasks = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Also: is a not worse by this, is it within this? 0.02: two points.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """a minus b, item by item, for every metric; p also corrected by Holm over the tasks."""
     from eval_assets.compare import paired_comparison
+    from eval_assets.settings import check_margin
 
-    found = paired_comparison(a, b, _task_names(tasks) or None)
+    if margin is not None:
+        try:
+            check_margin(margin)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--margin") from error
+    found = paired_comparison(a, b, _task_names(tasks) or None, margin=margin)
     if as_json:
         print_json(found)
         return
     from eval_assets.reporting import comparison_table
 
     show(comparison_table(found))
+    for entry in found:
+        typer.echo(_said(entry))
+
+
+def _said(entry: dict[str, Any]) -> str:
+    """The sentence to quote, the tests of a margin, and what could have been seen."""
+    from eval_assets.pipeline.comparing import sentence
+    from eval_assets.reporting.words import could_detect, within_margin
+
+    return "; ".join(filter(None, (sentence(entry), within_margin(entry), could_detect(entry))))
+
+
+def _against(checkpoint: str, task: str, variant: str) -> Against:
+    """What the cell is compared with, as of the scores that are stored now; a variant is compared with nothing."""
+    from eval_assets.gates import Against
+    from eval_assets.pipeline.cell import find_checkpoint
+    from eval_assets.pipeline.comparisons import comparisons_now
+    from eval_assets.settings import load_settings
+    from task_defs import load_task
+
+    if variant:
+        return Against()
+    baseline = load_settings().baseline_of(task)
+    return comparisons_now(store(), find_checkpoint(store(), checkpoint), load_task(task), baseline)
 
 
 def items(

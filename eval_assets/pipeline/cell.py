@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from eval_assets.pipeline.questions import dataset_record, request_digest
+from eval_assets.pipeline.questions import blind_digest, dataset_record, request_digest
 from eval_assets.versions import cache_commit, cell_key, settings_key, variant_id
 from resources.models import LMM, ModelUnusable
 from resources.models.budget import Prices
@@ -29,15 +29,16 @@ class UnknownCheckpoint(LookupError):
 
 @dataclass(frozen=True)
 class Variant:
-    """How a run departs from the task's definition; the default does not."""
+    """How a run departs from the task's definition; the default does not. blind: asked without the media."""
 
     limit: int | None = None
     repeats: int | None = None
     gen: Mapping[str, Any] = field(default_factory=dict)
+    blind: bool = False
 
     @property
     def id(self) -> str:
-        return variant_id(self.gen, self.repeats, self.limit)
+        return variant_id(self.gen, self.repeats, self.limit, self.blind)
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,17 @@ class Cell:
         }
 
 
-def refuse_unanswerable(point: Checkpoint, task: TaskDef) -> None:
+def refuse_unanswerable(point: Checkpoint, task: TaskDef, *, blind: bool = False) -> None:
     """Raises ModelUnusable where this kind of model has no answer to this kind of task.
 
     It takes no weights, items or requests to know, so it comes before any of their cost.
     """
+    if blind and point.model == "recorded":
+        raise ModelUnusable(
+            f"{point.key}: its answers were recorded with the media: a blind run needs the model itself"
+        )
+    if blind and task.doc_to_visual is None:
+        raise ModelUnusable(f"task {task.task} has no media (doc_to_visual): a blind run would be the run there is")
     if task.output_type == "generate_until":
         return
     model = build_model(point.model, point.source, dict(point.model_args), task=task.task)
@@ -151,8 +158,10 @@ def find_checkpoint(store: Store, key: str) -> Checkpoint:
 def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Variant | None = None) -> Cell:
     """The cell as it stands now. Raises NotIngested and ModelUnusable."""
     record = dataset_record(store, task)
+    variant = variant or Variant()
     requests = request_digest(store, task)
-    return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant or Variant())
+    requests = blind_digest(requests) if variant.blind else requests
+    return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant)
 
 
 def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from eval_assets.gates import Against, cell_decisions
 from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.comparing import holm
 from eval_assets.pipeline.comparisons import comparisons_now
 from eval_assets.pipeline.files import clean, report_name, write_json
+from eval_assets.pipeline.macro import macro_average, macro_difference
 from eval_assets.pipeline.registering import run_of
+from eval_assets.reporting.words import quote
 from eval_assets.settings import Settings
 from eval_assets.versions import digest, git_commit, package_versions
 from resources.models.checkpoint import Checkpoint
@@ -21,6 +26,7 @@ from task_defs import load_task
 
 _STAGE = "checkpoint_report"
 _MADE_FROM = ("report", "comparison")
+ROLES = ("baseline", "previous", "first")
 
 
 @dataclass
@@ -61,7 +67,8 @@ def write_checkpoint_report(store: Store, key: str, settings: Settings, run_id: 
 
     inputs = report_inputs(store, key)  # before the rest: what changes meanwhile makes the report outdated
     data = checkpoint_data(store, key, settings)
-    version = digest([[r["version"] for r in data["tasks"].values()], data["comparisons"], data["history"]])
+    told = [data[name] for name in ("comparisons", "history", "macro", "gates")]
+    version = digest([[r["version"] for r in data["tasks"].values()], *told])
     shown = clean(data)
     page = store.write_file(checkpoint_page(shown).encode(), "reports", f"{report_name(key)}.html")
     written = Written(shown, version, page, write_json(store, shown, report_name(key)))
@@ -71,7 +78,7 @@ def write_checkpoint_report(store: Store, key: str, settings: Settings, run_id: 
 
 
 def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any]:
-    """Reports, Holm-corrected comparisons and the run's history, as JSON-able data."""
+    """Reports, Holm-corrected comparisons, macro averages, gates and the run's history, as JSON-able data."""
     point = find_checkpoint(store, key)
     suite = settings.suite(point.suite) if point.suite else ()
     measured = [r["task"] for r in summary(store).rows(f"checkpoint = {quoted(key)} AND is_primary")]
@@ -81,31 +88,60 @@ def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any
     if not found:
         raise LookupError(f"checkpoint {key!r} has no report yet: run a cell of it first")
     run = [p for p in run_of(store, point) if (p.step or 0) <= (point.step or 0)]
-    compared = {name: comparisons_now(store, point, load_task(name), settings.baseline) for name in found}
+    definitions = {name: load_task(name) for name in found}
+    compared = {name: comparisons_now(store, point, t, settings.baseline_of(name)) for name, t in definitions.items()}
+    families = _families(suite, compared)
+    averaged = [definitions[name] for name in families[0]]
+    roles = _roles(compared, settings)
     return {
         "checkpoint": key,
         "run": point.run,
         "step": point.step,
         "suite": point.suite,
-        **_roles(compared, settings.baseline),
+        **roles,
         "tasks": found,
         "missing": [name for name in suite if name not in found],
-        "comparisons": {role: _family(compared, role) for role in ("baseline", "previous", "first")},
+        "comparisons": {role: _corrected(families, compared, role) for role in ROLES},
+        "absent": {name: dict(against.absent) for name, against in compared.items() if against.absent},
+        "macro": {
+            "score": macro_average(store, key, averaged),
+            **{
+                role: macro_difference(store, key, other, averaged)
+                for role, other in roles.items()
+                if other and other != key
+            },
+        },
+        "gates": {
+            name: cell_decisions(report, compared[name], settings.gate_of(name, point.suite))
+            for name, report in found.items()
+        },
         "history": {name: _history(store, name, run) for name in found},
         "provenance": _provenance(point),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _family(compared: dict[str, dict[str, Any]], role: str) -> list[dict[str, Any]]:
-    """The primary metric on all tasks against one other checkpoint: one family for Holm."""
-    entries = [roles[role] for roles in compared.values() if role in roles]
-    return holm([{**e, "p_value": float("nan") if e["p_value"] is None else e["p_value"]} for e in entries])
+def _families(suite: Sequence[str], compared: Mapping[str, Against]) -> list[list[str]]:
+    """The suite's tasks, and those that were run besides: Holm's correction is of the one or the other."""
+    inside = [name for name in compared if name in suite] or list(compared)
+    return [inside, [name for name in compared if name not in inside]]
 
 
-def _roles(compared: dict[str, dict[str, Any]], baseline: str | None) -> dict[str, str | None]:
-    found = {role: entry["b"] for roles in compared.values() for role, entry in roles.items()}
-    return {"baseline": baseline, "previous": found.get("previous"), "first": found.get("first")}
+def _corrected(families: list[list[str]], compared: Mapping[str, Against], role: str) -> list[dict[str, Any]]:
+    """The primary metric on each task against one other checkpoint; quotes with the corrected p."""
+    entries = []
+    for names in families:
+        found = [compared[name].entries[role] for name in names if role in compared[name].entries]
+        entries += holm([{**e, "p_value": float("nan") if e["p_value"] is None else e["p_value"]} for e in found])
+    return [{**e, "quote": quote(e)} for e in entries]
+
+
+def _roles(compared: Mapping[str, Against], settings: Settings) -> dict[str, str | None]:
+    """Role -> the checkpoint that takes it on most tasks; a baseline that nothing was compared with is named too."""
+    taken = {role: Counter(a.entries[role]["b"] for a in compared.values() if role in a.entries) for role in ROLES}
+    named = Counter(name for name in map(settings.baseline_of, compared) if name)
+    taken["baseline"] = taken["baseline"] or named
+    return {role: next((key for key, _ in count.most_common(1)), None) for role, count in taken.items()}
 
 
 def _history(store: Store, task: str, run: list[Checkpoint]) -> list[dict[str, Any]]:
@@ -115,7 +151,7 @@ def _history(store: Store, task: str, run: list[Checkpoint]) -> list[dict[str, A
     fields = ("checkpoint", "step", "metric", "value", "se", "ci_low", "ci_high", "n", "n_clusters", "coverage")
     definition, points = load_task(task), []
     for point in (p for p in run if p.key in rows):
-        compared = comparisons_now(store, point, definition, None)
+        compared = comparisons_now(store, point, definition, None).entries
         sides = {f"vs_{role}": _short(compared.get(role)) for role in ("first", "previous")}
         points.append({**{name: rows[point.key][name] for name in fields}, **sides})
     return points

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from eval_assets.gates import Against
 from eval_assets.pipeline.cell import Cell, finish, record_of
 from eval_assets.pipeline.comparing import NotComparable, compare_cells
 from eval_assets.pipeline.files import report_name, write_json
@@ -26,6 +27,10 @@ class Compared:
     version: str = ""
     entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def primary(self) -> Against:
+        return Against({role: entries[0] for role, entries in self.entries.items()}, self.absent)
 
 
 def others(store: Store, point: Checkpoint, task: str, baseline: str | None, variant: str = "") -> dict[str, str]:
@@ -69,35 +74,39 @@ def compare_with_others(cell: Cell, store: Store, baseline: str | None, *, run_i
     found = Compared(made_from)
     for role, other in others(store, cell.checkpoint, task.task, baseline, variant).items():
         try:
-            found.entries[role] = compare_cells(store, task, key, other, variant=variant)
+            found.entries[role] = compare_cells(store, task, key, other, variant=variant, all_items=role == "baseline")
         except (NotScored, NotComparable) as error:
             found.absent[role] = str(error)
     sides = {"of": versions[key], **{role: versions.get(e[0]["b"]) for role, e in found.entries.items()}}
-    data = {"entries": found.entries, "absent": found.absent, "scores": sides, "version": found.version}
+    data = {"entries": found.entries, "absent": found.absent, "scores": sides, "version": found.version,
+            "statistics": stats_digest()}  # fmt: skip
     write_json(store, data, name, task.task)
     finish(store, cell, "comparison", key=made_from, version=made_from, n_rows=0, run_id=run_id)
     return found
 
 
-def comparisons_now(store: Store, point: Checkpoint, task: TaskDef, baseline: str | None) -> dict[str, dict[str, Any]]:
-    """Role -> the primary metric's entry, as of the scores that are stored now.
+def comparisons_now(store: Store, point: Checkpoint, task: TaskDef, baseline: str | None) -> Against:
+    """The primary metric compared, as of the scores that are stored now.
 
     What the cell's own run wrote is taken where it still holds; a checkpoint that was scored later
     than its successors, or a new baseline, makes the entry anew.
     """
     stored = store.read_json("reports", task.task, f"{report_name(point.key)}.compare.json") or {}
     versions = scores_versions(store, task.task)
-    found = {}
+    # Made by these estimators: an entry of older ones lacks what is asked of it.
+    usable = True
+    entries: dict[str, dict[str, Any]] = {}
+    absent: dict[str, str] = {}
     for role, other in others(store, point, task.task, baseline).items():
-        entry = next(iter(stored.get("entries", {}).get(role, [])), None)
+        entry = next(iter(stored.get("entries", {}).get(role, [])), None) if usable else None
         sides = stored.get("scores", {})
         if entry and entry["b"] == other and (sides.get("of"), sides.get(role)) == (
             versions.get(point.key), versions.get(other),
         ):  # fmt: skip
-            found[role] = entry
+            entries[role] = entry
             continue
         try:
-            found[role] = compare_cells(store, task, point.key, other)[0]
-        except (NotScored, NotComparable):
-            continue  # the cell's own comparison says why
-    return found
+            entries[role] = compare_cells(store, task, point.key, other, all_items=role == "baseline")[0]
+        except (NotScored, NotComparable) as error:
+            absent[role] = str(error)
+    return Against(entries, absent)

@@ -63,7 +63,7 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     if record is not None:
         log(f"{cell.checkpoint.key} on {cell.task.task}: complete, nothing to ask")
         return Inferred(version=record["version"], rows=record["n_rows"])
-    refuse_unanswerable(cell.checkpoint, cell.task)
+    refuse_unanswerable(cell.checkpoint, cell.task, blind=cell.variant.blind)
     store.ensure_writable()
     name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
     with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):
@@ -187,11 +187,11 @@ class _Inference:
     def _chunks(self) -> Iterator[list[Instance]]:
         task = self.cell.task
         items, media = items_of(self.store, task).pin(), MediaPool(media_of(self.store, task), media_policy(task))
-        limit = self.cell.variant.limit
+        limit, blind = self.cell.variant.limit, self.cell.variant.blind
         order = array("q", (row for row in items.media_order() if limit is None or row < limit))
         for start in range(0, len(order), CHUNK):
             rows = items.take(order[start : start + CHUNK].tolist(), COLUMNS)
-            lacking = [(q, a) for row in rows for q in [question(self.cell.task, row)] for a in self._lacking(q)]
+            lacking = [(q, a) for row in rows for q in [question(task, row, blind=blind)] for a in self._lacking(q)]
             for batch in media.within(lacking, CHUNK_BYTES):
                 yield [self._instance(asked_question, asked, media) for asked_question, asked in batch]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eval_assets.pipeline.ingest import items_of
@@ -14,8 +14,11 @@ from resources.models.base import Message
 from resources.store import Store
 from resources.store.records import datasets, digests
 from task_defs import Item, MediaRef, TaskDef, compile_task, label_digest, prompt_digest
+from task_defs.placement import PLACEHOLDER
 
 Rows = Iterable[list[dict[str, Any]]]
+# Bump when `without_media` makes another question of the same one.
+BLIND_VERSION = 1
 COLUMNS = ("item_id", "item_hash", "doc", "media", "media_cluster")
 
 
@@ -28,16 +31,18 @@ class Question:
     """An item and what a model sees of it.
 
     inputs: hash of that (`input_hash`); continuations: the choices of a log-likelihood task.
+    whole: `inputs` of the question with its media: the same unless it is asked blind. Cells are paired by it.
     """
 
     item: Item
     messages: tuple[Message, ...]
     continuations: tuple[str, ...]
     inputs: str
+    whole: str
 
 
-def question(task: TaskDef, row: Mapping[str, Any]) -> Question:
-    """A stored row, rendered. Raises RenderError naming task, field and item."""
+def question(task: TaskDef, row: Mapping[str, Any], *, blind: bool = False) -> Question:
+    """A stored row, rendered; blind: without its media. Raises RenderError naming task, field and item."""
     item = item_of(task, row)
     kinds = [m.kind for m in item.media if m.sha]
     turns = compile_task(task).conversation(item.doc, kinds, item.id, whole=item.missing_media is None)
@@ -47,7 +52,31 @@ def question(task: TaskDef, row: Mapping[str, Any]) -> Question:
     seen: list[Any] = [[role, parts] for role, parts in turns]
     if changes := media_policy(task).changes(kinds):
         seen.append(["media", changes])
-    return Question(item, messages, continuations, input_hash(seen, shas, continuations))
+    inputs = input_hash(seen, shas, continuations)
+    asked = Question(item, messages, continuations, inputs, inputs)
+    return without_media(asked) if blind and item.media else asked
+
+
+def without_media(asked: Question) -> Question:
+    """The question with every medium and every placeholder (`<image2>`) taken out of its messages.
+
+    What is left of a message loses the space at its ends; a message that was only media stays, empty.
+    A medium that is missing is not missed: such an item can be asked.
+    """
+    messages = tuple(Message(m.role, (("text", _text_alone(m)),)) for m in asked.messages)
+    seen = [[m.role, m.parts] for m in messages]
+    item = replace(asked.item, media=())
+    return replace(asked, item=item, messages=messages, inputs=input_hash(seen, [], asked.continuations))
+
+
+def _text_alone(message: Message) -> str:
+    texts = [PLACEHOLDER.sub("", str(value)) for kind, value in message.parts if kind == "text"]
+    return "".join(texts).strip()
+
+
+def blind_digest(requests: str) -> str:
+    """Of a task's request inputs without media. requests: `request_digest`, from which they follow."""
+    return digest([requests, "blind", BLIND_VERSION])
 
 
 def _continuations(task: TaskDef, item: Item) -> tuple[str, ...]:
@@ -77,14 +106,20 @@ def item_of(task: TaskDef, row: Mapping[str, Any]) -> Item:
 
 
 def questions(
-    store: Store, task: TaskDef, *, limit: int | None = None, rows: int = 512, columns: Sequence[str] = COLUMNS
+    store: Store,
+    task: TaskDef,
+    *,
+    limit: int | None = None,
+    rows: int = 512,
+    columns: Sequence[str] = COLUMNS,
+    blind: bool = False,
 ) -> Iterator[list[Question]]:
     """All questions (or the first `limit`) in order of position, in batches."""
     left = limit
     for batch in items_of(store, task).batches(columns, rows):
         taken = batch if left is None else batch[:left]
         if taken:
-            yield [question(task, row) for row in taken]
+            yield [question(task, row, blind=blind) for row in taken]
         if left is not None:
             left -= len(taken)
             if left <= 0:

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eval_assets.pipeline.cell import Cell, finish, record_of
+from eval_assets.pipeline.chance import chance_definition, chance_levels
 from eval_assets.pipeline.files import report_name, write_json
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.metrics import TaskMetric, metric_fields, task_metrics
 from eval_assets.pipeline.scoring import scores_of
 from eval_assets.pipeline.spent import spent
+from eval_assets.pipeline.stability import stability_block
 from eval_assets.versions import digest
 from resources.store import Store
 from resources.store.records import summary
@@ -22,7 +24,7 @@ from resources.store.tables import quoted
 from task_defs import TaskDef
 
 # Bump when the same scores make another report.
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 # A field with more values than this is no breakdown but an id.
 MOST_CATEGORIES = 200
 
@@ -64,7 +66,7 @@ def report_key(cell: Cell, scores_version: str) -> str:
     """What a report is made from: scores, statistics, and the metrics that the task asks for."""
     metrics = [[m.name, m.metric.name, m.macro_over, m.higher_is_better] for m in task_metrics(cell.task)]
     prices = [] if cell.prices is None else [asdict(cell.prices)]
-    return digest([scores_version, stats_digest(), metrics, *prices])
+    return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task)])
 
 
 def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +74,9 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
     metrics = task_metrics(cell.task)
     items = load_item_scores(store, cell.checkpoint.key, cell.task.task, cell.variant.id)
     counts = _counts(store, cell)
+    chance = chance_levels(store, cell)
+    estimated = {m.name: {**metric_fields(m, items), **chance.get(m.name, {})} for m in metrics}
+    stability = stability_block(store, cell.checkpoint.key, cell.task.task, cell.variant.id, cell.gen_kwargs)
     return {
         "checkpoint": cell.checkpoint.key,
         "task": cell.task.task,
@@ -80,14 +85,15 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         "step": cell.checkpoint.step,
         "primary": metrics[0].name,
         "metric_list": [{"name": m.name, "aggregation": m.aggregation} for m in metrics],
-        "metrics": {m.name: metric_fields(m, items) for m in metrics},
+        "metrics": estimated,
         "by": _breakdowns(cell.task, metrics, items),
-        "bounds": _bounds(metrics[0], items),
+        "bounds": _bounds(estimated[metrics[0].name]),
         "clusters": _clusters_from(cell.task, items),
         "n_items": len(items.ids),
         "n_samples": int(items.samples.sum()),
         "n_scored": int(items.scored.sum()),
         "coverage": items.coverage,
+        **({"stability": stability} if stability else {}),
         **counts,
         "engine": _observed(store, cell),
         "scores_version": scores_record["version"],
@@ -122,16 +128,10 @@ def _natural(value: str) -> tuple[int, float, str]:
         return (1, 0.0, value)
 
 
-def _bounds(metric: TaskMetric, items: ItemScores) -> dict[str, float]:
-    """The primary mean with everything unscored wrong, and with everything unscored right."""
-    import numpy as np
-
-    if metric.metric.kind != "mean" or metric.macro_over or not len(items.ids):
-        return {"all_wrong": float("nan"), "all_right": float("nan")}
-    values, _ = items.parts(metric.metric)
-    share = items.scored / items.samples
-    known = np.where(np.isnan(values), 0.0, values) * share
-    return {"all_wrong": float(known.mean()), "all_right": float((known + 1 - share).mean())}
+def _bounds(fields: dict[str, Any]) -> dict[str, float]:
+    """The primary metric with everything unscored wrong, and with everything unscored right."""
+    ends = fields["lowest"], fields["highest"]
+    return dict(zip(("all_wrong", "all_right"), ends if fields["higher_is_better"] else ends[::-1], strict=True))
 
 
 def _clusters_from(task: TaskDef, items: ItemScores) -> str:

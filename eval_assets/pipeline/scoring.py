@@ -81,7 +81,7 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
     rows, stored = 0, cell.outputs(store).lookup("item_id", "sample", "request_key")
     with spool() as file:  # flat memory, and one commit for all or nothing
         with pa.ipc.new_stream(file, columns) as sink, asyncio.Runner() as runner:
-            for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK):
+            for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
                 judged = runner.run(_judge_chunk(cell, stored, judge, batch, rows // cell.repeats))
                 for row in judged:
                     verdicts.add(json.dumps([row["item_id"], row["sample"], row["score"], row["answer"], row["flags"]]))
@@ -161,7 +161,7 @@ def _score_row(
         "sample": sample,
         "position": position,
         "request_key": row.get("request_key"),
-        "item_hash": digest([q.inputs, item.target, list(item.choices or ())]),
+        "item_hash": digest([q.whole, item.target, list(item.choices or ())]),
         "cluster": item.cluster,
         "score": verdict.score,
         "answer": verdict.answer,

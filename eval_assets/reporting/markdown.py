@@ -13,12 +13,14 @@ from typing import Any
 
 from eval_assets.reporting import view
 from eval_assets.reporting.board import grid
+from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import interval_plot, learning_curve
 from eval_assets.reporting.words import (
     LEVEL,
     MISSING,
     checkpoint_name,
     count,
+    decimal,
     difference,
     direction,
     engine,
@@ -58,7 +60,11 @@ def checkpoint_markdown(data: Data) -> str:
     tasks = [(task, report["primary"], view.primary(report)) for task, report in data["tasks"].items()]
     rows = [[plain(task), _metric(name, m), *_score(m)] for task, name, m in tasks]
     parts = [f"**{plain(data['checkpoint'])}**", table(heads, rows)]
-    parts.append("\n".join(f"- {plain(said)}" for said in view.summaries(data)))
+    parts.append("\n".join(f"- {plain(said)}" for said in [*view.summaries(data), *_overall(data)]))
+    if len(data["tasks"]) > 1:
+        column = next(iter(view.columns(data)), None)
+        rows_of_all = view.forest_rows(data, column)
+        parts.append(image("all tasks", suite_forest(rows_of_all, column["name"] if column else "")))
     entries = [e for c in view.columns(data) for e in c["by_task"].values()]
     if entries:
         parts.append(_comparisons(entries, data["run"]))
@@ -71,6 +77,14 @@ def checkpoint_markdown(data: Data) -> str:
     if len(curves) > _MOST_PLOTS:
         parts.append(f"{len(curves) - _MOST_PLOTS} more curves are on the page.")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _overall(data: Data) -> list[str]:
+    """The macro average and the gate, a line each."""
+    average, gate = view.macro(data), view.gate(data)
+    said = [f"Macro average {average['score']} % over {average['over']}{average['quote']}."] if average else []
+    said += [f"Gate: blocking checks {gate['said']}."] if gate else []
+    return said + ([f"Stopped by the gate: {why}." for why in gate["stopped"]] if gate else [])
 
 
 def leaderboard_markdown(data: Data) -> str:
@@ -95,8 +109,8 @@ def _board_cell(cell: Data | None) -> str:
 
 
 def _metrics(report: Data) -> str:
-    heads = ["metric", ">score, %", f">{LEVEL} interval", ">n", ">clusters", ">coverage, %"]
-    rows = [[_metric(name, m), *_score(m)] for name, m in report["metrics"].items()]
+    heads = ["metric", ">score, %", f">{LEVEL} interval", ">n", ">clusters", ">coverage, %", ">design effect"]
+    rows = [[_metric(name, m), *_score(m), decimal(m.get("design_effect"))] for name, m in report["metrics"].items()]
     return table(heads, rows)
 
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting import view
+from eval_assets.reporting import stability, view
 from eval_assets.reporting.board import grid
+from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import difference_plot, interval_plot, interval_strip, learning_curve
 from eval_assets.reporting.words import LEVEL, checkpoint_name, count, decimal, engine, percent, tokens
 
@@ -36,6 +37,9 @@ def checkpoint_page(data: Data) -> str:
             not_compared=view.not_compared(data),
             sections=[_section(data, task) for task in data["tasks"]],
             comparisons=_comparisons(data),
+            macro=view.macro(data),
+            forest=_forest(data),
+            gate=view.gate(data),
             level=LEVEL,
         )
     )
@@ -62,8 +66,10 @@ def _section(data: Data, task: str) -> dict[str, Any]:
         "metrics": [(name, view.score_cells(m), m["aggregation"]) for name, m in report["metrics"].items()],
         "methods": _methods(report),
         "figures": _figures(data, report, history),
+        "quotes": view.quotes(data, task),
         "steps": view.steps(history) if len(history) > 1 else [],
         "breakdowns": view.breakdowns(report),
+        "stability": _stability(report.get("stability")),
         "flags": view.rates(report, "flags"),
         "unscored": view.rates(report, "unscored"),
         "bounds": view.bounds(report),
@@ -98,6 +104,22 @@ def _figures(data: Data, report: Data, history: list[Data]) -> list[dict[str, An
             plot = interval_plot(part["plotted"], report["metrics"][part["lead"]]["value"])
             found.append(_figure(plot, f"{part['lead']} by {part['field']}; dashed: all items."))
     return found
+
+
+def _forest(data: Data) -> dict[str, Any] | None:
+    """All tasks in one plot, against the first of baseline, previous and first checkpoint; None for one task."""
+    column = next(iter(view.columns(data)), None)
+    rows = view.forest_rows(data, column)
+    if len(data["tasks"]) < 2:
+        return None
+    said = f"Primary metrics with {LEVEL} intervals."
+    if column:
+        said += f" Right: paired differences to {column['name']}; filled: p < 0.05, Holm-corrected over tasks."
+    return _figure(suite_forest(rows, column["name"] if column else ""), said)
+
+
+def _stability(block: Data | None) -> dict[str, Any] | None:
+    return {"heading": stability.heading(block), "figures": stability.figures(block)} if block else None
 
 
 def _figure(svg: str, caption: str) -> dict[str, Any]:

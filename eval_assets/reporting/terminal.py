@@ -30,12 +30,16 @@ _STRIP = 16  # characters of a drawn interval
 
 def score_table(reports: Iterable[Data]) -> Table:
     """Every metric of each cell report; a task is named once, its primary metric first. Below: what was used."""
-    table = _table("task", "metric", ">score,\n%", f">{LEVEL} interval", ">n", ">clusters", ">coverage,\n%")
+    reports = list(reports)
+    known = any(m.get("chance") is not None for report in reports for m in report["metrics"].values())
+    heads = [">chance,\n%"] if known else []
+    table = _table("task", "metric", ">score,\n%", f">{LEVEL} interval", *heads, ">n", ">clusters", ">coverage,\n%")
     used: list[str] = []
     for report in reports:
         for i, (name, m) in enumerate(report["metrics"].items()):
+            chance = [percent(m["chance"]) if m.get("chance") is not None else ""] if known else []
             first = report["task"] if i == 0 else ""
-            numbers = (percent(m["value"]), interval(m), count(m["n"]), count(m["n_clusters"]))
+            numbers = (percent(m["value"]), interval(m), *chance, count(m["n"]), count(m["n_clusters"]))
             table.add_row(*_plain(first, _metric(name, m)), *numbers, percent(m["coverage"]))
         table.add_section()
         if (said := tokens(report.get("usage") or {})) != MISSING:

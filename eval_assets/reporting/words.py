@@ -90,7 +90,7 @@ def tokens(usage: Mapping[str, Any]) -> str:
 
 
 def engine(observed: Mapping[str, Any]) -> str:
-    """`96.7 % of prompt tokens cached, first token after 0.041 s, 310 tokens/s, 0.3 s idle`; `n/a` without an engine."""
+    """`96.7 % of prompt tokens cached, first token after 0.041 s, 310 tokens/s, 0.3 s idle`; `n/a` without one."""
 
     def said(name: str, shown: Callable[[float], str]) -> list[str]:
         x = number(observed.get(name))
@@ -125,6 +125,38 @@ def p_words(value: Any, name: str = "p") -> str:
     """`p < 0.001`, `p = 0.034` or `p n/a`."""
     said = p_value(value)
     return f"{name} {said}" if said == MISSING or said.startswith("<") else f"{name} = {said}"
+
+
+def quote(entry: Mapping[str, Any]) -> str:
+    """A paired difference as one sentence that can be quoted.
+
+    `+2.1 points vs gemini-pro, 95 % CI +0.8 to +3.4, p = 0.003, 3040 items in 2950 clusters`.
+    """
+    n, groups = entry["n"], entry["n_clusters"]
+    where = f"{n} item{'' if n == 1 else 's'}" + (f" in {groups} cluster{'' if groups == 1 else 's'}" * (groups != n))
+    said = [f"{points(entry.get('mean_diff'))} points vs {entry['b']}"]
+    low, high = points(entry.get("ci_low")), points(entry.get("ci_high"))
+    known = MISSING not in (low, high)
+    said.append(f"{100 * entry.get('level', 0.95):g} % CI {low} to {high}" if known else "CI n/a")
+    adjusted = number(entry.get("p_adjusted"))
+    corrected = "" if math.isnan(adjusted) or adjusted == entry.get("p_value") else f" ({p_words(adjusted, 'Holm p')})"
+    said.append(p_words(entry.get("p_value")) + corrected)
+    why = f": {entry['note']}" if not known and entry.get("note") else ""
+    return f"{', '.join(said)}, {where}{why}"
+
+
+def within_margin(entry: Mapping[str, Any]) -> str:
+    """`margin 2.0 points: not worse p = 0.003, equivalent p = 0.041`; empty where no margin was asked about."""
+    if entry.get("margin") is None:
+        return ""
+    tests = (("p_noninferior", "not worse p"), ("p_equivalent", "equivalent p"))
+    return f"margin {percent(entry['margin'])} points: " + ", ".join(p_words(entry.get(k), name) for k, name in tests)
+
+
+def could_detect(entry: Mapping[str, Any]) -> str:
+    """`3040 items show 1.9 points with 80 % power`; empty where that is not known."""
+    x = number(entry.get("detectable"))
+    return f"{entry['n']} items show {100 * x:.1f} points with 80 % power" if math.isfinite(x) else ""
 
 
 def checkpoint_name(key: str, run: str | None) -> str:

@@ -91,6 +91,78 @@ def test_one_cells_failed_check_does_not_hide_behind_anothers_pass(project):
     assert states == {"bad": False, "fine": True}
 
 
+def checks(result):
+    return {c.check_name: c for c in result.get_asset_check_evaluations()}
+
+
+def test_which_checks_stop_is_configured_for_each_suite(project):
+    project.answers("old", right=20)
+    project.answers("new", right=18)
+    project.cell("old")
+    project.configure(baseline={"colours": "old"}, gate={"min_coverage": 1.0, "blocking": []})
+    result = project.cell("new")
+    assert result.success
+    found = checks(result)
+    assert {name for name, c in found.items() if not c.passed} == {"no_worse_than_baseline", "enough_items"}
+    inconclusive = found["no_worse_than_baseline"]
+    assert inconclusive.severity.name == "WARN"
+    assert inconclusive.description.startswith("difference to old is -5.0 points [-")
+    assert inconclusive.metadata["state"].value == "inconclusive"
+    assert inconclusive.metadata["mean_diff"].value == pytest.approx(-0.05)
+    project.configure(
+        baseline="old", suites={"quick": ["colours"]},
+        gates={"quick": {"blocking": ["no_worse_than_baseline"], "inconclusive": "fail"}},
+    )  # fmt: skip
+    assert not project.cell("new").success
+    project.configure(baseline="old", gate={"blocking": ["enough_items"]})
+    failed = project.cell("new")
+    assert not failed.success
+    assert "40 items, " in checks(failed)["enough_items"].description
+
+
+def test_a_regression_does_not_slip_past_in_runs_that_write_nothing(project):
+    """Neither a second run of the cell, nor a report made later, nor a gate that was set afterwards."""
+    from eval_assets.pipeline.cell import find_checkpoint
+    from eval_assets.pipeline.gating import stopped_by, stored_decisions
+    from eval_assets.settings import load_settings
+    from task_defs import load_task
+
+    project.answers("old", right=40)
+    project.answers("new", right=8)
+    project.cell("old")
+    project.cell("new")
+    project.configure(baseline="old")
+    (why,) = stopped_by(
+        stored_decisions(project.store, find_checkpoint(project.store, "new"), load_task("colours"), load_settings())
+    )
+    assert why.startswith("no_worse_than_baseline: difference to old is -80.0 points")
+    assert not project.run("checkpoint_report", "new").success
+    assert [project.cell("new").success for _ in range(2)] == [False, False]
+    page = (project.path / "home" / "reports" / "new.html").read_text()
+    assert "Stopped by the gate" in page
+    project.configure(baseline=None)
+    assert project.run("checkpoint_report", "new").success
+
+
+def test_a_baseline_on_another_version_of_the_data_set_is_refused(project):
+    project.answers("old", right=40)
+    project.answers("new", right=40)
+    project.cell("old")
+    rows = (project.path / "tasks" / "test.jsonl").read_text().replace("Colour 3?", "Shade 3?")
+    (project.path / "tasks" / "test.jsonl").write_text(rows)
+    project.run("dataset", "colours")
+    project.configure(baseline="old")
+    result = project.cell("new")
+    assert result.success
+    said = checks(result)["no_worse_than_baseline"]
+    assert not said.passed
+    assert said.severity.name == "WARN"
+    assert "1 items have the same id but another question or label ('3')" in said.description
+    assert "evals run --checkpoint old --tasks colours" in said.description
+    project.configure(baseline="old", gate={"inconclusive": "fail"})
+    assert not project.cell("new").success
+
+
 def test_missing_answers_are_unscored_and_lower_the_coverage(project):
     project.answers("gaps", right=40)
     lines = (project.path / "gaps.jsonl").read_text().splitlines(keepends=True)

@@ -215,7 +215,7 @@ def test_a_comparison_pairs_items_and_counts_those_of_one_side_only(bench, folde
     assert (entry["a"], entry["b"], entry["task"], entry["metric"]) == ("a", "b", "birds", "accuracy")
     assert entry["ci_low"] < entry["mean_diff"] < entry["ci_high"]
     assert 0 < entry["p_value"] <= 1
-    assert "a vs b on birds: accuracy +20.0 points" in sentence(entry)
+    assert sentence(entry) == ("a on birds, accuracy: +20.0 points vs b, 95 % CI −35.5 to +75.5, p = 0.374, 5 items")
     back = compare_cells(store, task, "b", "a")[0]
     assert back["mean_diff"] == pytest.approx(-entry["mean_diff"])
 
@@ -272,3 +272,67 @@ def test_several_tasks_are_one_family_for_holm(bench, tmp_path, rows, store, mon
     assert by_p[1]["p_adjusted"] == pytest.approx(2 * alone["p_value"])
     with pytest.raises(NotScored, match="no task on which both"):
         paired_comparison("a", "nobody", store=store)
+
+
+def test_the_seeds_call_and_a_margin(bench, folder, rows, store, monkeypatch):
+    """40 items, 30 against 29 right: not worse by 10 points, and no more is claimed than the data hold."""
+    task = folder.rows(rows(40)).task(metric_list=["accuracy"])
+    both(bench, task, range(30), [*range(29)])
+    monkeypatch.setenv("EVAL_TASK_PATH", str(folder.path))
+    (entry,) = paired_comparison(model_a="a", model_b="b", tasks=["birds"], margin=0.1, store=store)
+    assert entry["mean_diff"] == pytest.approx(1 / 40)
+    assert entry["ci_low"] < entry["mean_diff"] < entry["ci_high"]
+    assert entry["quote"].startswith("+2.5 points vs b, 95 % CI ")
+    assert entry["p_noninferior"] < 0.001
+    assert 0.001 < entry["p_equivalent"] < 0.05
+    (back,) = paired_comparison(model_a="b", model_b="a", tasks=["birds"], margin=0.1, store=store)
+    assert (back["p_noninferior"], back["p_equivalent"]) == (entry["p_equivalent"], entry["p_equivalent"])
+    with pytest.raises(ValueError, match="a fraction of 1 without a sign"):
+        paired_comparison(model_a="a", model_b="b", tasks=["birds"], margin=-0.1, store=store)
+
+
+def test_where_less_is_better_not_worse_means_not_more(bench, folder, rows, store):
+    metrics = [{"metric": "accuracy", "name": "error", "higher_is_better": False}]
+    task = folder.rows(rows(40)).task(metric_list=metrics)
+    both(bench, task, range(20), range(10))  # a has more of what is bad
+    entry = compare_cells(store, task, "a", "b", margin=0.02)[0]
+    assert entry["mean_diff"] == 0.25
+    assert entry["p_noninferior"] > 0.99
+    assert compare_cells(store, task, "b", "a", margin=0.02)[0]["p_noninferior"] < 0.01
+
+
+def test_a_comparison_says_what_so_many_items_show(bench, folder, rows, store):
+    """By hand: d has variance 0.25 * 40/39 * 3/4 on 40 independent items."""
+    task = folder.rows(rows(40)).task()
+    both(bench, task, range(20), range(10))
+    entry = compare_cells(store, task, "a", "b")[0]
+    variance = 0.25 * 0.75 * 40 / 39
+    assert entry["detectable"] == pytest.approx((1.959964 + 0.841621) * math.sqrt(variance / 40), rel=1e-5)
+    bench.endpoint.answer = some_right(*range(20))
+    bench.report(task, key="c", snapshot="c")
+    same = compare_cells(store, task, "a", "c")[0]
+    assert (same["mean_diff"], same["planning"]) == (0, None)
+    assert math.isnan(same["detectable"]), "what does not vary tells nothing of other models"
+
+
+def test_one_cluster_has_no_interval_and_says_so(bench, folder, rows, store):
+    task = folder.rows(rows(6, scene="one")).task(cluster_key="scene")
+    both(bench, task, range(4), range(2))
+    entry = compare_cells(store, task, "a", "b")[0]
+    assert entry["quote"].startswith("+33.3 points vs b, CI n/a, p n/a, 6 items in 1 cluster: ")
+    assert "cluster" in entry["quote"].split(": ", 1)[1]
+
+
+def test_every_metric_has_bounds_where_they_can_be_said(bench, folder, rows, endpoint):
+    endpoint.answer = some_right(0, 1)
+    data = [{**row, "kind": "owl" if i < 4 else "tit"} for i, row in enumerate(rows(8))]
+    for row in (data[3], data[7]):
+        row["answer"] = None
+    metrics = ["accuracy", "f1", {"metric": "accuracy", "name": "macro", "macro_over": "kind"}]
+    report = bench.report(folder.rows(data).task(judge="yes_no", report_by=["kind"], metric_list=metrics))
+    ends = {name: (m["lowest"], m["highest"]) for name, m in report["metrics"].items()}
+    assert ends["accuracy"] == (pytest.approx(2 / 8), pytest.approx(4 / 8))
+    assert ends["macro"] == (pytest.approx((2 / 4 + 0) / 2), pytest.approx((3 / 4 + 1 / 4) / 2))
+    assert all(math.isnan(x) for x in ends["f1"])
+    owl = report["by"]["kind"]["owl"]["accuracy"]
+    assert (owl["lowest"], owl["highest"]) == (2 / 4, 3 / 4)

@@ -59,7 +59,10 @@ def test_each_is_compared_with_baseline_previous_and_first(run, bench, store):
 
 def test_a_side_that_cannot_be_compared_is_absent_with_its_reason(run, bench, folder, rows, store):
     last = bench.cell(run, key="run.30", snapshot="run.30")
-    assert "nobody on birds has no scores" in compare_with_others(last, store, "nobody", run_id="r").absent["baseline"]
+    assert (
+        "evals run --checkpoint nobody --tasks birds"
+        in compare_with_others(last, store, "nobody", run_id="r").absent["baseline"]
+    )
     data = rows(40)
     data[5]["answer"] = "no"
     task = folder.rows(data).task()

@@ -74,10 +74,24 @@ def board_row(checkpoint: str, task: str, value: float, **more: Any) -> dict[str
     return {**own, **fields, "higher_is_better": True, **more}
 
 
+def decision(state: str, check: str = "no_worse_than_baseline", **more: Any) -> dict[str, Any]:
+    own = {"check": check, "state": state, "why": "much worse", "numbers": {}, "blocking": True, "stops": False}
+    return {**own, **more}
+
+
+def macro() -> dict[str, Any]:
+    shared = {"over": ["maths", "birds"], "left_out": []}
+    score = {**metric(0.61, n=400), "n_clusters": 150, **shared}
+    against = comparison(0.05, 0.01, "macro average", "base", n=400, n_clusters=150) | shared
+    del against["p_adjusted"]
+    return {"score": score, "baseline": against}
+
+
 class Make:
     """The builders above, since tests do not import each other."""
 
     metric, cell_report, comparison = staticmethod(metric), staticmethod(cell_report), staticmethod(comparison)
+    decision, macro = staticmethod(decision), staticmethod(macro)
     history, checkpoint_data, board_row = staticmethod(history), staticmethod(checkpoint_data), staticmethod(board_row)
 
 

@@ -19,7 +19,7 @@ def images(text):
 
 def test_a_cell_says_its_numbers(make):
     text = cell_markdown(make.cell_report(flags={"refusal": 4}), [make.comparison(0.1834, 0.0001)])
-    assert ["accuracy", "58.3", "[56.3, 60.3]", "200", "100", "100.0"] in tables(text)
+    assert ["accuracy", "58.3", "[56.3, 60.3]", "200", "100", "100.0", "1.50"] in tables(text)
     assert [
         "maths",
         "accuracy",
@@ -60,7 +60,7 @@ def test_names_cannot_break_a_table_or_become_markup(make):
     report = make.cell_report(task=name, by={"category": {name: {"accuracy": make.metric(0.2)}}})
     text = cell_markdown(report, [make.comparison(0.1, 0.01, task=name, b=name)])
     widths = {tuple(row): len(row) for row in tables(text)}
-    assert set(widths.values()) == {6, 7, 3}
+    assert set(widths.values()) == {7, 3}
     assert re.search(r"(?<!\\)<script", text) is None
     assert re.search(r"(?<!\\)\[l", text) is None
 
@@ -78,7 +78,7 @@ def test_a_long_suite_does_not_fill_the_event_log(make):
         tasks={n: make.cell_report(n) for n in names}, history={n: make.history() for n in names}, comparisons={}
     )
     text = checkpoint_markdown(data)
-    assert len(images(text)) == 12
+    assert len(images(text)) == 12 + 1, "curves, and all tasks in one plot"
     assert "28 more curves" in text
     assert len(text) < 200_000
 
@@ -90,3 +90,11 @@ def test_the_leaderboard_is_a_grid(make):
     assert ["b", "**70.0** [68.0, 72.0]", "–"] in found
     assert ["a", "50.0 [48.0, 52.0]", "n/a"] in found
     assert leaderboard_markdown({"rows": [], "at": "now"}) == "No report yet.\n"
+
+
+def test_the_macro_average_and_the_gate_are_said(make):
+    rows = {"maths": [make.decision("fail", stops=True), make.decision("inconclusive", "coverage", blocking=False)]}
+    text = checkpoint_markdown(make.checkpoint_data(gates=rows, macro=make.macro()))
+    assert "Macro average 61.0 \\[59.0, 63.0\\] % over 2 tasks, 400 items in 150 clusters; against the baseline" in text
+    assert "- Gate: blocking checks 1 failed." in text
+    assert "- Stopped by the gate: maths, no worse than baseline: much worse." in text

@@ -4,14 +4,17 @@ import pytest
 
 from eval_assets.reporting.words import (
     checkpoint_name,
+    could_detect,
     count,
     interval,
     p_words,
     percent,
     points,
+    quote,
     rate,
     tokens,
     verdict,
+    within_margin,
 )
 
 
@@ -79,3 +82,31 @@ def test_what_was_used_in_one_line():
     assert tokens({**used, "cost": 0.01324}) == "8,910 tokens in (120 cached), 512 out (300 reasoning), cost 0.0132"
     assert tokens({"prompt_tokens": 8910, "completion_tokens": None, "cached_tokens": 0}) == "8,910 tokens in, n/a out"
     assert tokens({"prompt_tokens": None, "cost": None}) == tokens({}) == "n/a"
+
+
+def test_a_difference_can_be_quoted():
+    entry = {
+        "b": "gemini-pro", "mean_diff": 0.0214, "ci_low": 0.008, "ci_high": 0.0342, "p_value": 0.0031,
+        "n": 3040, "n_clusters": 2950,
+    }  # fmt: skip
+    said = "+2.1 points vs gemini-pro, 95 % CI +0.8 to +3.4, p = 0.003, 3040 items in 2950 clusters"
+    assert quote(entry) == said
+    assert quote({**entry, "p_adjusted": 0.0062}) == said.replace("p = 0.003", "p = 0.003 (Holm p = 0.006)")
+    assert quote({**entry, "p_adjusted": 0.0031}) == said
+    assert quote({**entry, "n_clusters": 3040}).endswith(", 3040 items")
+    assert "90 % CI" in quote({**entry, "level": 0.9})
+
+
+def test_a_difference_without_an_interval_says_why():
+    entry = {"b": "x", "mean_diff": 0.5, "ci_low": None, "ci_high": None, "p_value": None, "n": 6, "n_clusters": 1}
+    assert quote({**entry, "note": "one cluster"}) == (
+        "+50.0 points vs x, CI n/a, p n/a, 6 items in 1 cluster: one cluster"
+    )
+
+
+def test_what_items_show_and_what_a_margin_says():
+    assert could_detect({"n": 3040, "detectable": 0.019}) == "3040 items show 1.9 points with 80 % power"
+    assert could_detect({"n": 3040, "detectable": None}) == could_detect({"n": 2}) == ""
+    said = within_margin({"margin": 0.02, "p_noninferior": 0.0004, "p_equivalent": 0.041})
+    assert said == "margin 2.0 points: not worse p < 0.001, equivalent p = 0.041"
+    assert within_margin({"margin": None}) == ""

@@ -1,0 +1,223 @@
+"""Plots of learning curves: levels with their intervals, differences with their band, two runs together.
+
+Two runs are told apart by colour, by shape of the marks and by dashes, so that no reader needs the colour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from eval_assets.reporting.axes import Axis, padded, ticks
+from eval_assets.reporting.svg import dot, line, nothing, path, short, svg, text
+from eval_assets.reporting.words import count, difference, direction, number, percent, with_interval
+
+Data = Mapping[str, Any]
+WIDTH, _HEIGHT = 520, 290
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 26, 38, 44
+_LETTER = 6.9  # mean width of a letter at 12 px, pixels
+_BAND = 'fill="#0072b2" fill-opacity="0.16" stroke="none"'
+_OTHER_LINE = 'stroke="#d55e00" stroke-width="1.5" stroke-opacity="0.7" stroke-dasharray="6 3" fill="none"'
+_OTHER_BAR = 'stroke="#d55e00" stroke-width="1.5"'
+_OTHER_MARK = 'fill="#ffffff" stroke="#d55e00" stroke-width="1.5"'
+
+
+class _Point(NamedTuple):
+    """A value at a step with its interval and its band, in percent or points; said: the same in words."""
+
+    step: float
+    value: float
+    low: float
+    high: float
+    band_low: float
+    band_high: float
+    said: str
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        return self[1:6]
+
+
+def level_plot(curve: Data) -> str:
+    """Score by step with its own interval; filled where the checkpoint could be the best, hollow where not.
+
+    curve: a task's entry of the learning curve's data.
+    """
+    found = _points(curve["points"], "value", with_interval)
+    if not found:
+        return nothing("no score by step")
+    reference, level = curve["reference"], 100 * number(curve["reference_value"])
+    dashed = bool(reference) and reference["role"] == "baseline" and math.isfinite(level)
+    known = [v for p in found for v in p.ends]
+    low, high = padded([*known, *([level] if dashed else [])], within=(0.0, 100.0))
+    x, y, parts = _frame(found, low, high, _titled(f"{curve['metric']}, %", curve["higher_is_better"]))
+    parts += _line_through(found, x, y)
+    if dashed:
+        parts.append(line("ref", _LEFT, y(level), WIDTH - _RIGHT, y(level)))
+    best = curve["best"] or {}
+    candidates = best.get("candidates")
+    for p, point in zip(found, _placed(curve["points"]), strict=True):
+        could = candidates is None or point["checkpoint"] in candidates
+        parts += _whisker(p, x(p.step), y, "dot" if could else "hollow")
+        if candidates and point["checkpoint"] == best["best"]:
+            parts.append(text("text", x(p.step), y(max(p.high, p.value)) - 6, "best", anchor="middle", strong=True))
+    if dashed:
+        parts.append(_reference_label(f"{short(reference['checkpoint'], 34)}: {percent(level / 100)}", level, found, y))
+    return svg(_HEIGHT, parts, f"{curve['metric']} by step, in percent. {_said(found)}", WIDTH)
+
+
+def band_plot(points: Sequence[Data], steps: Sequence[float], *, higher_is_better: bool = True) -> str:
+    """Paired differences by step: each one's own interval as a bar, the simultaneous band as a shade.
+
+    points: `step`, `mean_diff`, `ci_low`, `ci_high`, `band_low`, `band_high` (the last two may be missing) and
+    `survives`, fractions. steps: all of the run, which the axis spans. Filled: survives correction.
+    """
+    found = _points(points, "mean_diff", difference)
+    if not found:
+        return nothing("no paired difference")
+    low, high = padded([*(v for p in found for v in p.ends), 0.0])
+    x, y, parts = _frame(
+        found, low, high, _titled("difference, points", higher_is_better), steps=[*steps, *(p.step for p in found)],
+        signed=True,
+    )  # fmt: skip
+    parts += _band(found, x, y)
+    parts.append(line("axis", _LEFT, y(0), WIDTH - _RIGHT, y(0)))
+    parts += _line_through(found, x, y)
+    for p, point in zip(found, _placed(points), strict=True):
+        parts += _whisker(p, x(p.step), y, "dot" if point.get("survives") else "hollow")
+    return svg(_HEIGHT, parts, f"Paired difference by step, in percentage points. {_said(found)}", WIDTH)
+
+
+def two_runs_plot(task: Data) -> str:
+    """The levels of two runs on one task, by step. task: an entry of the comparison's data."""
+    (run_a, side_a), (run_b, side_b) = task["runs"].items()
+    a, b = (_points(side, "value", with_interval) for side in (side_a, side_b))
+    if not a or not b:
+        return nothing("no score by step")
+    low, high = padded([v for p in (*a, *b) for v in p.ends], within=(0.0, 100.0))
+    title = _titled(f"{task['metric']}, %", task["higher_is_better"])
+    x, y, parts = _frame([*a, *b], low, high, title, top=_TOP + 16)
+    parts += _line_through(b, x, y, _other_path) + _line_through(a, x, y)
+    for p in b:
+        parts += _other_whisker(p, x(p.step) + 2.5, y)
+    for p in a:
+        parts += _whisker(p, x(p.step) - 2.5, y, "dot")
+    parts += _legend(run_a, run_b)
+    return svg(_HEIGHT, parts, f"{task['metric']} by step. {run_a}: {_said(a)}. {run_b}: {_said(b)}", WIDTH)
+
+
+def _legend(run_a: str, run_b: str) -> list[str]:
+    middle, y = WIDTH / 2 + 10, 35
+    most = int((middle - _LEFT - 30) / _LETTER)
+    return [
+        dot("dot", _LEFT + 6, y - 4, ""),
+        text("text", _LEFT + 16, y, short(run_a, most), whole=run_a),
+        _square(middle + 6, y - 4, ""),
+        text("text", middle + 16, y, short(run_b, most), whole=run_b),
+    ]
+
+
+def _placed(points: Sequence[Data]) -> list[Data]:
+    return sorted((p for p in points if p.get("step") is not None), key=lambda p: p["step"])
+
+
+def _points(points: Sequence[Data], key: str, say: Callable[[Data], str]) -> list[_Point]:
+    """In order of step, what is unknown as NaN; none at all where nothing is known."""
+    found = []
+    for p in _placed(points):
+        numbers = (100 * number(p.get(k)) for k in (key, "ci_low", "ci_high", "band_low", "band_high"))
+        found.append(_Point(p["step"], *numbers, f"step {count(p['step'])}: {say(p)}"))
+    return found if any(math.isfinite(p.value) for p in found) else []
+
+
+def _said(found: Sequence[_Point]) -> str:
+    return "; ".join(p.said for p in found)
+
+
+def _titled(title: str, higher_is_better: Any) -> str:
+    lower = direction(higher_is_better)
+    return f"{title} ({lower})" if lower else title
+
+
+def _frame(
+    found: Sequence[_Point], low: float, high: float, title: str, *, steps: Sequence[float] = (), signed: bool = False,
+    top: float = _TOP,
+) -> tuple[Axis, Axis, list[str]]:  # fmt: skip
+    """Both axes with gridlines, ticks and labels."""
+    places = [*steps, *(p.step for p in found)]
+    first, last = min(places), max(places)
+    edge = 0.03 * (last - first) or 0.5
+    x = Axis(first - edge, last + edge, _LEFT, WIDTH - _RIGHT)
+    y = Axis(low, high, _HEIGHT - _BOTTOM, top)
+    parts = [text("soft", 4, 15, title)]
+    for t in ticks(low, high, 5):
+        parts.append(line("grid", _LEFT, y(t), WIDTH - _RIGHT, y(t)))
+        said = f"{t:+g}" if signed and t else f"{t:g}"
+        parts.append(text("soft", _LEFT - 8, y(t) + 4, said.replace("-", "−"), anchor="end"))
+    parts.append(line("axis", _LEFT, y(low), WIDTH - _RIGHT, y(low)))
+    for t in ticks(first, last, 5, whole=True) or [first]:
+        parts.append(line("axis", x(t), y(low), x(t), y(low) + 4))
+        parts.append(text("soft", x(t), y(low) + 18, count(t), anchor="middle"))
+    parts.append(text("soft", (_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 6, "training step", anchor="middle"))
+    return x, y, parts
+
+
+def _stretches(found: Sequence[_Point], known: Callable[[_Point], bool]) -> list[list[_Point]]:
+    """Neighbours that are known: nothing is drawn across what was not measured."""
+    return [list(group) for is_known, group in groupby(found, known) if is_known]
+
+
+def _line_through(
+    found: Sequence[_Point], x: Axis, y: Axis, draw: Callable[[list[tuple[float, float]]], str] = path
+) -> list[str]:
+    stretches = _stretches(found, lambda p: math.isfinite(p.value))
+    return [draw([(x(p.step), y(p.value)) for p in stretch]) for stretch in stretches if len(stretch) > 1]
+
+
+def _band(found: Sequence[_Point], x: Axis, y: Axis) -> list[str]:
+    parts = []
+    for stretch in _stretches(found, lambda p: math.isfinite(p.band_low + p.band_high)):
+        # One checkpoint alone still has a width on paper.
+        half = 6 if len(stretch) == 1 else 0
+        upper = [(x(p.step) + side, y(p.band_high)) for p in stretch for side in ((-half, half) if half else (0,))]
+        lower = [(x(p.step) + side, y(p.band_low)) for p in stretch for side in ((-half, half) if half else (0,))]
+        parts.append(f'<polygon class="pl-band" {_BAND} points="{_joined([*upper, *reversed(lower)])}"/>')
+    return parts
+
+
+def _whisker(p: _Point, at: float, y: Axis, look: str) -> list[str]:
+    if not math.isfinite(p.value):
+        return []
+    bar = [line("bar", at, y(p.low), at, y(p.high))] if math.isfinite(p.low + p.high) else []
+    return [*bar, dot(look, at, y(p.value), p.said)]
+
+
+def _other_whisker(p: _Point, at: float, y: Axis) -> list[str]:
+    if not math.isfinite(p.value):
+        return []
+    ends = f'x1="{at:.1f}" y1="{y(p.low):.1f}" x2="{at:.1f}" y2="{y(p.high):.1f}"'
+    bar = [f'<line class="pl-otherbar" {_OTHER_BAR} {ends}/>'] if math.isfinite(p.low + p.high) else []
+    return [*bar, _square(at, y(p.value), p.said)]
+
+
+def _other_path(at: Sequence[tuple[float, float]]) -> str:
+    return f'<polyline class="pl-otherline" {_OTHER_LINE} points="{_joined(at)}"/>'
+
+
+def _square(x: float, y: float, said: str) -> str:
+    at = f'x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7"'
+    return f'<rect class="pl-other" {_OTHER_MARK} {at}>{f"<title>{said}</title>" if said else ""}</rect>'
+
+
+def _joined(at: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+
+
+def _reference_label(label: str, level: float, found: Sequence[_Point], y: Axis) -> str:
+    """Beside the dashed line, at the end where the curve is farther away."""
+    known = [p.value for p in found if math.isfinite(p.value)]
+    at, at_left = y(level), abs(known[0] - level) > abs(known[-1] - level)
+    above = at - 6 if at > _TOP + 16 else at + 15
+    return text("reftext", _LEFT + 4 if at_left else WIDTH - _RIGHT, above, label, anchor="start" if at_left else "end")
