@@ -94,7 +94,7 @@ def comparisons_now(store: Store, point: Checkpoint, task: TaskDef, baseline: st
     stored = store.read_json("reports", task.task, f"{report_name(point.key)}.compare.json") or {}
     versions = scores_versions(store, task.task)
     # Made by these estimators: an entry of older ones lacks what is asked of it.
-    usable = True
+    usable = stored.get("statistics") == stats_digest()
     entries: dict[str, dict[str, Any]] = {}
     absent: dict[str, str] = {}
     for role, other in others(store, point, task.task, baseline).items():

@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eval_assets.reporting import view
+from eval_assets.reporting import overall, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import interval_plot, learning_curve
@@ -63,7 +63,7 @@ def checkpoint_markdown(data: Data) -> str:
     parts.append("\n".join(f"- {plain(said)}" for said in [*view.summaries(data), *_overall(data)]))
     if len(data["tasks"]) > 1:
         column = next(iter(view.columns(data)), None)
-        rows_of_all = view.forest_rows(data, column)
+        rows_of_all = overall.forest_rows(data, column)
         parts.append(image("all tasks", suite_forest(rows_of_all, column["name"] if column else "")))
     entries = [e for c in view.columns(data) for e in c["by_task"].values()]
     if entries:
@@ -81,7 +81,7 @@ def checkpoint_markdown(data: Data) -> str:
 
 def _overall(data: Data) -> list[str]:
     """The macro average and the gate, a line each."""
-    average, gate = view.macro(data), view.gate(data)
+    average, gate = overall.macro(data), overall.gate(data)
     said = [f"Macro average {average['score']} % over {average['over']}{average['quote']}."] if average else []
     said += [f"Gate: blocking checks {gate['said']}."] if gate else []
     return said + ([f"Stopped by the gate: {why}." for why in gate["stopped"]] if gate else [])

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting import stability, view
+from eval_assets.reporting import overall, stability, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import difference_plot, interval_plot, interval_strip, learning_curve
@@ -37,9 +37,9 @@ def checkpoint_page(data: Data) -> str:
             not_compared=view.not_compared(data),
             sections=[_section(data, task) for task in data["tasks"]],
             comparisons=_comparisons(data),
-            macro=view.macro(data),
+            macro=overall.macro(data),
             forest=_forest(data),
-            gate=view.gate(data),
+            gate=overall.gate(data),
             level=LEVEL,
         )
     )
@@ -66,7 +66,7 @@ def _section(data: Data, task: str) -> dict[str, Any]:
         "metrics": [(name, view.score_cells(m), m["aggregation"]) for name, m in report["metrics"].items()],
         "methods": _methods(report),
         "figures": _figures(data, report, history),
-        "quotes": view.quotes(data, task),
+        "quotes": overall.quotes(data, task),
         "steps": view.steps(history) if len(history) > 1 else [],
         "breakdowns": view.breakdowns(report),
         "stability": _stability(report.get("stability")),
@@ -109,7 +109,7 @@ def _figures(data: Data, report: Data, history: list[Data]) -> list[dict[str, An
 def _forest(data: Data) -> dict[str, Any] | None:
     """All tasks in one plot, against the first of baseline, previous and first checkpoint; None for one task."""
     column = next(iter(view.columns(data)), None)
-    rows = view.forest_rows(data, column)
+    rows = overall.forest_rows(data, column)
     if len(data["tasks"]) < 2:
         return None
     said = f"Primary metrics with {LEVEL} intervals."

@@ -59,6 +59,13 @@ def test_pictures_of_their_own_are_apart(two, store):
     assert found["se"] == pytest.approx(mean_estimate([1.0] * 12 + [0.0] * 8).se / 2**0.5)
 
 
+def test_fields_and_pictures_tie_items_together(two, store):
+    """Scenes of two pictures each, in both tasks: 10 clusters, neither 20 (pictures alone, or scenes of each task)."""
+    found = macro_average(store, "a", two(shared=True, cluster_key="{{ id[1:] | int // 2 }}"))
+    assert found is not None
+    assert (found["n"], found["n_clusters"]) == (40, 10)
+
+
 def test_tasks_weigh_alike_whatever_their_size(bench, tmp_path, rows, store):
     tasks = [TaskFolder(tmp_path / n, n).rows(rows(count)).task() for n, count in (("owls", 10), ("tits", 40))]
     bench.endpoint.answer = say(range(10))

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from eval_assets.pipeline.checkpoint_report import checkpoint_data, outdated_reports, write_checkpoint_report
-from eval_assets.pipeline.comparisons import compare_with_others, others
+from eval_assets.pipeline.comparisons import compare_with_others, comparisons_now, others
+from eval_assets.pipeline.files import write_json
 from eval_assets.pipeline.item_scores import NotScored
 from eval_assets.pipeline.leaderboard import leaderboard_data
 from eval_assets.pipeline.registering import register, run_of
@@ -55,6 +56,18 @@ def test_each_is_compared_with_baseline_previous_and_first(run, bench, store):
     assert compare_with_others(first, store, "base", run_id="r").entries.keys() == {"baseline"}
     base = bench.cell(run, key="base", snapshot="base")
     assert compare_with_others(base, store, "base", run_id="r").entries == {}
+
+
+def test_an_entry_of_older_statistics_is_made_anew(run, bench, store):
+    """A comparison that was stored before the estimators changed lacks what is asked of it now."""
+    last = bench.cell(run, key="run.30", snapshot="run.30")
+    compare_with_others(last, store, None, run_id="r")
+    stored = store.read_json("reports", "birds", "run.30.compare.json")
+    kept = comparisons_now(store, last.checkpoint, run, None).entries["previous"]
+    assert kept == stored["entries"]["previous"][0]
+    stored["entries"]["previous"][0] = {"b": "run.20", "mean_diff": 7}
+    write_json(store, {**stored, "statistics": "of old"}, "run.30.compare", "birds")
+    assert comparisons_now(store, last.checkpoint, run, None).entries["previous"]["mean_diff"] == pytest.approx(8 / 40)
 
 
 def test_a_side_that_cannot_be_compared_is_absent_with_its_reason(run, bench, folder, rows, store):
