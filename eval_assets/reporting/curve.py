@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eval_assets.reporting.curve_plots import band_plot, level_plot, two_runs_plot
 from eval_assets.reporting.curve_words import names, pair_sentence, rows, said_steps, sentences
 from eval_assets.reporting.markdown import image, plain, table
-from eval_assets.reporting.pages import _environment, _figure
+from eval_assets.reporting.pages import environment, figure
 from eval_assets.reporting.svg import short
 from eval_assets.reporting.words import LEVEL, count, difference, p_value
 
@@ -75,7 +75,7 @@ def _section(curve: Data) -> dict[str, Any]:
     return {
         "curve": curve,
         "sentences": sentences(curve),
-        "figures": [_figure(svg, caption) for svg, caption in _figures(curve)],
+        "figures": [figure(svg, caption) for svg, caption in _figures(curve)],
         "rows": rows(curve),
         "reference": _reference(curve) if curve["band"] else "",
         "methods": _methods(curve),
@@ -141,8 +141,8 @@ def _pair_section(task: Data, run_a: str, run_b: str) -> dict[str, Any]:
         "sentence": pair_sentence(task, run_a, run_b),
         "unpaired": [f"Only {run} has {said_steps(only, only)}: not paired." for run, only in alone],
         "figures": [
-            _figure(two_runs_plot(task), levels),
-            _figure(band_plot(task["steps"], steps, higher_is_better=better), paired),
+            figure(two_runs_plot(task), levels),
+            figure(band_plot(task["steps"], steps, higher_is_better=better), paired),
         ],
         "rows": _pair_rows(task),
     }
@@ -164,7 +164,7 @@ def _pair_rows(task: Data) -> list[dict[str, str]]:
 
 
 def _render(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(**values)
+    return environment().get_template(template).render(**values)
 
 
 def _marked(said: str, survives: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from string import ascii_uppercase
 from typing import Any
 
-from eval_assets.reporting.pages import _environment
+from eval_assets.reporting.pages import environment
 from eval_assets.reporting.words import count, decimal
 
 Data = Mapping[str, Any]
@@ -27,7 +27,7 @@ def diagnostics_page(data: Data, pictures: Mapping[str, str]) -> str:
     """
     parts = [_part(data, pattern, pictures) for pattern in data["counts"]]
     models = [{**m, "k": count(m["k"])} for m in data["models"]]
-    page = _environment().get_template("diagnostics.html.j2")
+    page = environment().get_template("diagnostics.html.j2")
     return page.render(data=data, n=count(data["n"]), models=models, parts=parts)
 
 

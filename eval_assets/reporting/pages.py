@@ -26,7 +26,7 @@ _MOST_PLOTTED = 60  # categories; beyond, the table is easier to read than a plo
 def checkpoint_page(data: Data) -> str:
     """Everything about one checkpoint as a self-contained HTML page."""
     return (
-        _environment()
+        environment()
         .get_template("checkpoint.html.j2")
         .render(
             data=data,
@@ -52,7 +52,7 @@ def leaderboard_page(data: Data) -> str:
         for cell, column in zip(row["cells"], found["columns"], strict=True):
             if cell:
                 cell["strip"] = _svg(interval_strip(cell["entry"], column["low"], column["high"]))
-    return _environment().get_template("leaderboard.html.j2").render(**found, at=data["at"], level=LEVEL)
+    return environment().get_template("leaderboard.html.j2").render(**found, at=data["at"], level=LEVEL)
 
 
 def _section(data: Data, task: str) -> dict[str, Any]:
@@ -91,18 +91,18 @@ def _figures(data: Data, report: Data, history: list[Data]) -> list[dict[str, An
         curve = [{**point, "higher_is_better": better} for point in history]
         level = view.baseline_level(data, task)
         dashed = "; dashed: the baseline on the same items" if level else ""
-        found.append(_figure(learning_curve(curve, level), f"{report['primary']} by step, {LEVEL} intervals{dashed}."))
+        found.append(figure(learning_curve(curve, level), f"{report['primary']} by step, {LEVEL} intervals{dashed}."))
         against = [{**point, "higher_is_better": better} for point in view.against_first(history)]
         if against:
             said = "Paired difference to the run's first checkpoint; filled: the interval excludes zero. "
             said += "Each interval stands for itself: they are not a simultaneous band."
-            found.append(_figure(difference_plot(against, history[0]["step"]), said))
+            found.append(figure(difference_plot(against, history[0]["step"]), said))
     if len(report["metrics"]) > 1:
-        found.append(_figure(interval_plot(view.metric_rows(report)), f"All metrics, {LEVEL} intervals."))
+        found.append(figure(interval_plot(view.metric_rows(report)), f"All metrics, {LEVEL} intervals."))
     for part in view.breakdowns(report):
         if len(part["rows"]) <= _MOST_PLOTTED:
             plot = interval_plot(part["plotted"], report["metrics"][part["lead"]]["value"])
-            found.append(_figure(plot, f"{part['lead']} by {part['field']}; dashed: all items."))
+            found.append(figure(plot, f"{part['lead']} by {part['field']}; dashed: all items."))
     return found
 
 
@@ -115,14 +115,14 @@ def _forest(data: Data) -> dict[str, Any] | None:
     said = f"Primary metrics with {LEVEL} intervals."
     if column:
         said += f" Right: paired differences to {column['name']}; filled: p < 0.05, Holm-corrected over tasks."
-    return _figure(suite_forest(rows, column["name"] if column else ""), said)
+    return figure(suite_forest(rows, column["name"] if column else ""), said)
 
 
 def _stability(block: Data | None) -> dict[str, Any] | None:
     return {"heading": stability.heading(block), "figures": stability.figures(block)} if block else None
 
 
-def _figure(svg: str, caption: str) -> dict[str, Any]:
+def figure(svg: str, caption: str) -> dict[str, Any]:
     return {"svg": _svg(svg), "caption": caption}
 
 
@@ -150,7 +150,7 @@ def _comparisons(data: Data) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = Path(__file__).parent / "templates"
