@@ -1,25 +1,12 @@
 """The process that owns a slot: `python -m resources.engines.host FOLDER DEVICES`, outliving every run.
 
-Whoever connects to its socket and says what is to be served waits for a lease, and holds it as long
-as the connection stands and it shows signs of life. One JSON object a line, both ways:
-
-    cell → {"want": {...}, "since": t}  as `Want`, and when it first asked
-    host → {"event": "hello", ...}      at once, with the counters
-    host → {"event": "waiting", "why"}, {"event": "progress", "line"}, {"event": "ready", "url", ...},
-           {"event": "lost", "why"}     the engine died: it is started once more
-           {"event": "failed", "why"}   nothing will come; the connection ends
-    cell → {"in_flight": n}             whenever it becomes or stops being 0
-    cell → {"alive": true}              every few seconds
-    cell → {"release": true}            answered with {"event": "released", ...}
-
-Or one question: {"ask": "status"} or {"ask": "stop"}. When nobody has wanted anything for the idle
-time, the engine is ended and so is this.
+Cells talk to it over a socket (`tenant` has the words). When nobody has wanted anything for the idle time,
+the engine is ended and so is this.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import os
@@ -28,7 +15,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,28 +22,11 @@ from resources.engines.arbiter import Waiter, decide
 from resources.engines.server import Engine, EngineFailed, reap
 from resources.engines.slots import LOCK, SOCKET
 from resources.engines.swap import SwapFailed, swap_weights
+from resources.engines.tenant import Tenant
 
 PATIENCE = 600.0  # seconds after which another checkpoint's cells no longer let the served one's go first
 SILENCE = 60.0  # a holder that shows no sign of life for so long has lost its lease
 LINE = 8 * 2**20  # an environment may be large
-
-
-@dataclass
-class Tenant:
-    """A connected cell: waiting, or holding a lease."""
-
-    want: dict[str, Any]
-    writer: asyncio.StreamWriter
-    since: float = 0.0  # by the machine's monotonic clock, which all processes share
-    seen: float = field(default_factory=time.monotonic)
-    holds: bool = False
-    in_flight: int = 0
-    told: str = ""  # what it waits for, as it was told last
-
-    async def tell(self, **message: Any) -> None:
-        with contextlib.suppress(ConnectionError):  # its own end of the connection notices
-            self.writer.write(json.dumps(message).encode() + b"\n")
-            await self.writer.drain()
 
 
 class Host:

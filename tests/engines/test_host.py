@@ -15,6 +15,7 @@ import pytest
 from resources.engines import host as host_module
 from resources.engines.lease import Lease, connect
 from resources.engines.slots import Slot
+from resources.engines.tenant import Tenant
 from resources.models.base import ModelUnusable
 from tests.engines.conftest import Engines, until
 
@@ -132,7 +133,7 @@ def test_a_cell_that_shows_no_life_loses_its_lease(engines, monkeypatch):
     class Writer:
         def close(self) -> None: ...
 
-    tenant = host_module.Tenant({"label": "a", "holder": "x", "key": "k"}, Writer())
+    tenant = Tenant({"label": "a", "holder": "x", "key": "k"}, Writer())
     host.tenants[1] = tenant
     host._drop_silent()
     assert host.tenants
