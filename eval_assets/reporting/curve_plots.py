@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from eval_assets.reporting.axes import Axis, padded, ticks
+from eval_assets.reporting.axes import Axis, padded
+from eval_assets.reporting.frame import Frame, titled
 from eval_assets.reporting.svg import dot, line, nothing, path, short, svg, text
-from eval_assets.reporting.words import count, difference, direction, number, percent, with_interval
+from eval_assets.reporting.words import count, difference, number, percent, with_interval
 
 Data = Mapping[str, Any]
-WIDTH, _HEIGHT = 520, 290
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 26, 38, 44
+WIDTH = 520
+_FRAME = Frame(width=WIDTH, height=290, left=48, right=26, top=38, bottom=44, below="training step")
 _LETTER = 6.9  # mean width of a letter at 12 px, pixels
 _BAND = 'fill="#0072b2" fill-opacity="0.16" stroke="none"'
 _OTHER_LINE = 'stroke="#d55e00" stroke-width="1.5" stroke-opacity="0.7" stroke-dasharray="6 3" fill="none"'
@@ -52,10 +53,12 @@ def level_plot(curve: Data) -> str:
     dashed = bool(reference) and reference["role"] == "baseline" and math.isfinite(level)
     known = [v for p in found for v in p.ends]
     low, high = padded([*known, *([level] if dashed else [])], within=(0.0, 100.0))
-    x, y, parts = _frame(found, low, high, _titled(f"{curve['metric']}, %", curve["higher_is_better"]))
+    x, y, parts = _FRAME.axes(
+        [p.step for p in found], low, high, titled(f"{curve['metric']}, %", curve["higher_is_better"])
+    )
     parts += _line_through(found, x, y)
     if dashed:
-        parts.append(line("ref", _LEFT, y(level), WIDTH - _RIGHT, y(level)))
+        parts.append(_FRAME.level("ref", y(level)))
     best = curve["best"] or {}
     candidates = best.get("candidates")
     for p, point in zip(found, _placed(curve["points"]), strict=True):
@@ -65,7 +68,7 @@ def level_plot(curve: Data) -> str:
             parts.append(text("text", x(p.step), y(max(p.high, p.value)) - 6, "best", anchor="middle", strong=True))
     if dashed:
         parts.append(_reference_label(f"{short(reference['checkpoint'], 34)}: {percent(level / 100)}", level, found, y))
-    return svg(_HEIGHT, parts, f"{curve['metric']} by step, in percent. {_said(found)}", WIDTH)
+    return svg(_FRAME.height, parts, f"{curve['metric']} by step, in percent. {_said(found)}", WIDTH)
 
 
 def band_plot(points: Sequence[Data], steps: Sequence[float], *, higher_is_better: bool = True) -> str:
@@ -78,16 +81,15 @@ def band_plot(points: Sequence[Data], steps: Sequence[float], *, higher_is_bette
     if not found:
         return nothing("no paired difference")
     low, high = padded([*(v for p in found for v in p.ends), 0.0])
-    x, y, parts = _frame(
-        found, low, high, _titled("difference, points", higher_is_better), steps=[*steps, *(p.step for p in found)],
-        signed=True,
-    )  # fmt: skip
+    x, y, parts = _FRAME.axes(
+        [*steps, *(p.step for p in found)], low, high, titled("difference, points", higher_is_better), signed=True
+    )
     parts += _band(found, x, y)
-    parts.append(line("axis", _LEFT, y(0), WIDTH - _RIGHT, y(0)))
+    parts.append(_FRAME.level("axis", y(0)))
     parts += _line_through(found, x, y)
     for p, point in zip(found, _placed(points), strict=True):
         parts += _whisker(p, x(p.step), y, "dot" if point.get("survives") else "hollow")
-    return svg(_HEIGHT, parts, f"Paired difference by step, in percentage points. {_said(found)}", WIDTH)
+    return svg(_FRAME.height, parts, f"Paired difference by step, in percentage points. {_said(found)}", WIDTH)
 
 
 def two_runs_plot(task: Data) -> str:
@@ -97,23 +99,23 @@ def two_runs_plot(task: Data) -> str:
     if not a or not b:
         return nothing("no score by step")
     low, high = padded([v for p in (*a, *b) for v in p.ends], within=(0.0, 100.0))
-    title = _titled(f"{task['metric']}, %", task["higher_is_better"])
-    x, y, parts = _frame([*a, *b], low, high, title, top=_TOP + 16)
+    title = titled(f"{task['metric']}, %", task["higher_is_better"])
+    x, y, parts = _FRAME.axes([p.step for p in (*a, *b)], low, high, title, lowered=16)
     parts += _line_through(b, x, y, _other_path) + _line_through(a, x, y)
     for p in b:
         parts += _other_whisker(p, x(p.step) + 2.5, y)
     for p in a:
         parts += _whisker(p, x(p.step) - 2.5, y, "dot")
     parts += _legend(run_a, run_b)
-    return svg(_HEIGHT, parts, f"{task['metric']} by step. {run_a}: {_said(a)}. {run_b}: {_said(b)}", WIDTH)
+    return svg(_FRAME.height, parts, f"{task['metric']} by step. {run_a}: {_said(a)}. {run_b}: {_said(b)}", WIDTH)
 
 
 def _legend(run_a: str, run_b: str) -> list[str]:
     middle, y = WIDTH / 2 + 10, 35
-    most = int((middle - _LEFT - 30) / _LETTER)
+    most = int((middle - _FRAME.left - 30) / _LETTER)
     return [
-        dot("dot", _LEFT + 6, y - 4, ""),
-        text("text", _LEFT + 16, y, short(run_a, most), whole=run_a),
+        dot("dot", _FRAME.left + 6, y - 4, ""),
+        text("text", _FRAME.left + 16, y, short(run_a, most), whole=run_a),
         _square(middle + 6, y - 4, ""),
         text("text", middle + 16, y, short(run_b, most), whole=run_b),
     ]
@@ -134,34 +136,6 @@ def _points(points: Sequence[Data], key: str, say: Callable[[Data], str]) -> lis
 
 def _said(found: Sequence[_Point]) -> str:
     return "; ".join(p.said for p in found)
-
-
-def _titled(title: str, higher_is_better: Any) -> str:
-    lower = direction(higher_is_better)
-    return f"{title} ({lower})" if lower else title
-
-
-def _frame(
-    found: Sequence[_Point], low: float, high: float, title: str, *, steps: Sequence[float] = (), signed: bool = False,
-    top: float = _TOP,
-) -> tuple[Axis, Axis, list[str]]:  # fmt: skip
-    """Both axes with gridlines, ticks and labels."""
-    places = [*steps, *(p.step for p in found)]
-    first, last = min(places), max(places)
-    edge = 0.03 * (last - first) or 0.5
-    x = Axis(first - edge, last + edge, _LEFT, WIDTH - _RIGHT)
-    y = Axis(low, high, _HEIGHT - _BOTTOM, top)
-    parts = [text("soft", 4, 15, title)]
-    for t in ticks(low, high, 5):
-        parts.append(line("grid", _LEFT, y(t), WIDTH - _RIGHT, y(t)))
-        said = f"{t:+g}" if signed and t else f"{t:g}"
-        parts.append(text("soft", _LEFT - 8, y(t) + 4, said.replace("-", "−"), anchor="end"))
-    parts.append(line("axis", _LEFT, y(low), WIDTH - _RIGHT, y(low)))
-    for t in ticks(first, last, 5, whole=True) or [first]:
-        parts.append(line("axis", x(t), y(low), x(t), y(low) + 4))
-        parts.append(text("soft", x(t), y(low) + 18, count(t), anchor="middle"))
-    parts.append(text("soft", (_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 6, "training step", anchor="middle"))
-    return x, y, parts
 
 
 def _stretches(found: Sequence[_Point], known: Callable[[_Point], bool]) -> list[list[_Point]]:
@@ -219,5 +193,4 @@ def _reference_label(label: str, level: float, found: Sequence[_Point], y: Axis)
     """Beside the dashed line, at the end where the curve is farther away."""
     known = [p.value for p in found if math.isfinite(p.value)]
     at, at_left = y(level), abs(known[0] - level) > abs(known[-1] - level)
-    above = at - 6 if at > _TOP + 16 else at + 15
-    return text("reftext", _LEFT + 4 if at_left else WIDTH - _RIGHT, above, label, anchor="start" if at_left else "end")
+    return _FRAME.level_label(label, at, at_left=at_left)

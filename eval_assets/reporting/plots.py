@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from eval_assets.reporting.axes import Axis, padded, ticks
+from eval_assets.reporting.frame import Frame, tick, titled
 from eval_assets.reporting.svg import WIDTH, dot, line, nothing, path, short, strip, svg, text
-from eval_assets.reporting.words import count, difference, direction, number, percent, with_interval
+from eval_assets.reporting.words import difference, number, percent, with_interval
 
-_LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 46, 14, 30, 42, 250
+_FRAME = Frame(width=WIDTH, height=250, left=46, right=14, top=30, bottom=42, below="step")
 _ROW = 22
 _LETTER = 6.9  # mean width of a letter at 12 px, pixels
 
@@ -35,7 +36,7 @@ def interval_plot(rows: Sequence[Mapping[str, Any]], reference: float | None = N
         parts.append(line("ref", x(100 * reference), 8, x(100 * reference), base))
     parts += [part for i, row in enumerate(rows) for part in _forest_row(row, x, 8 + _ROW * (i + 0.5), left)]
     parts.append(line("axis", left, base, right, base))
-    parts += [text("soft", x(t), base + 16, _tick(t), anchor="middle") for t in ticks(low, high, 4)]
+    parts += [text("soft", x(t), base + 16, tick(t), anchor="middle") for t in ticks(low, high, 4)]
     parts.append(text("soft", (left + right) / 2, base + 31, "%", anchor="middle"))
     described = "; ".join(f"{r['label']}: {with_interval(r)}" for r in rows)
     return svg(height, parts, f"Scores with intervals, in percent. {described}")
@@ -76,14 +77,16 @@ def learning_curve(points: Sequence[Mapping[str, Any]], baseline: tuple[str, flo
     level = 100 * baseline[1] if baseline else math.nan
     low, high = padded([*(v for p in found for v in p.ends), level], within=(0.0, 100.0))
     metric = str(points[0].get("metric", "score"))
-    x, y, parts = _frame(found, low, high, _titled(f"{metric}, %", points[0]))
+    x, y, parts = _FRAME.axes(
+        [p.step for p in found], low, high, titled(f"{metric}, %", points[0].get("higher_is_better"))
+    )
     parts += _line_through(found, x, y)
     if math.isfinite(level):
-        parts.append(line("ref", _LEFT, y(level), WIDTH - _RIGHT, y(level)))
+        parts.append(_FRAME.level("ref", y(level)))
     parts += [part for p in found for part in _whisker(p, x, y, "dot")]
     if baseline and math.isfinite(level):
         parts.append(_reference_label(f"{short(baseline[0], 34)}: {percent(baseline[1])}", y(level), found, y))
-    return svg(_HEIGHT, parts, f"{metric} by step, in percent. {'; '.join(p.said for p in found)}")
+    return svg(_FRAME.height, parts, f"{metric} by step, in percent. {'; '.join(p.said for p in found)}")
 
 
 def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = None) -> str:
@@ -96,12 +99,16 @@ def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = N
     if not found:
         return nothing("no paired difference")
     low, high = padded([*(v for p in found for v in p.ends), 0.0])
-    x, y, parts = _frame(found, low, high, _titled("difference, points", points[0]), start=start, signed=True)
-    parts.append(line("axis", _LEFT, y(0), WIDTH - _RIGHT, y(0)))
+    title = titled("difference, points", points[0].get("higher_is_better"))
+    steps = [found[0].step if start is None else start, found[-1].step]
+    x, y, parts = _FRAME.axes(steps, low, high, title, signed=True)
+    parts.append(_FRAME.level("axis", y(0)))
     parts += _line_through(found, x, y)
     for p in found:
         parts += _whisker(p, x, y, "dot" if p.low > 0 or p.high < 0 else "hollow")
-    return svg(_HEIGHT, parts, f"Paired difference by step, in percentage points. {'; '.join(p.said for p in found)}")
+    return svg(
+        _FRAME.height, parts, f"Paired difference by step, in percentage points. {'; '.join(p.said for p in found)}"
+    )
 
 
 def interval_strip(entry: Mapping[str, Any], low: float, high: float) -> str:
@@ -125,31 +132,6 @@ def _known(points: Sequence[Mapping[str, Any]], key: str, say: Callable[[Mapping
     return found if any(math.isfinite(p.value) for p in found) else []
 
 
-def _titled(title: str, point: Mapping[str, Any]) -> str:
-    lower = direction(point.get("higher_is_better"))
-    return f"{title} ({lower})" if lower else title
-
-
-def _frame(
-    found: Sequence[_Point], low: float, high: float, title: str, *, start: float | None = None, signed: bool = False
-) -> tuple[Axis, Axis, list[str]]:
-    """Both axes with gridlines, ticks and labels."""
-    first, last = found[0].step if start is None else start, found[-1].step
-    edge = 0.03 * (last - first) or 0.5
-    x = Axis(first - edge, last + edge, _LEFT, WIDTH - _RIGHT)
-    y = Axis(low, high, _HEIGHT - _BOTTOM, _TOP)
-    parts = [text("soft", 4, 15, title)]
-    for t in ticks(low, high, 5):
-        parts.append(line("grid", _LEFT, y(t), WIDTH - _RIGHT, y(t)))
-        parts.append(text("soft", _LEFT - 8, y(t) + 4, _tick(t, signed=signed), anchor="end"))
-    parts.append(line("axis", _LEFT, y(low), WIDTH - _RIGHT, y(low)))
-    for t in ticks(first, last, 5, whole=True) or [first]:
-        parts.append(line("axis", x(t), y(low), x(t), y(low) + 4))
-        parts.append(text("soft", x(t), y(low) + 18, count(t), anchor="middle"))
-    parts.append(text("soft", (_LEFT + WIDTH - _RIGHT) / 2, _HEIGHT - 6, "step", anchor="middle"))
-    return x, y, parts
-
-
 def _whisker(p: _Point, x: Axis, y: Axis, look: str) -> list[str]:
     if not math.isfinite(p.value):
         return []
@@ -167,10 +149,4 @@ def _reference_label(label: str, at: float, found: Sequence[_Point], y: Axis) ->
     """Beside the dashed line, at the end where the curve is farther away."""
     known = [p.value for p in found if math.isfinite(p.value)]
     at_left = abs(y(known[0]) - at) > abs(y(known[-1]) - at)
-    above = at - 6 if at > _TOP + 16 else at + 15
-    return text("reftext", _LEFT + 4 if at_left else WIDTH - _RIGHT, above, label, anchor="start" if at_left else "end")
-
-
-def _tick(value: float, *, signed: bool = False) -> str:
-    text = f"{value:+g}" if signed and value else f"{value:g}"
-    return text.replace("-", "−")
+    return _FRAME.level_label(label, at, at_left=at_left)

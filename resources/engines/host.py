@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.engines.arbiter import Waiter, decide
+from resources.engines.idle import IdleClock
 from resources.engines.server import Engine, EngineFailed, reap
 from resources.engines.slots import LOCK, SOCKET
 from resources.engines.swap import SwapFailed, swap_weights
@@ -41,8 +42,8 @@ class Host:
         self.stopping = asyncio.Event()
         self.starts = 0
         self.crashes: Counter[str] = Counter()  # by what was served, since a cell of it ended well
-        self.idle_seconds = self.start_seconds = 0.0
-        self._idle_since: float | None = None
+        self.start_seconds = 0.0
+        self.idle = IdleClock()
         self._unwanted_since = time.monotonic()
 
     # --- who comes and goes -------------------------------------------------------------------
@@ -239,19 +240,14 @@ class Host:
     # --- what is known of it ------------------------------------------------------------------
 
     def _count_idle(self) -> None:
-        """Seconds in which the engine was ready, somebody wanted it, and no request was under way."""
-        now = time.monotonic()
-        if self._idle_since is not None:
-            self.idle_seconds += now - self._idle_since
         working = any(t.in_flight for t in self.tenants.values())
-        self._idle_since = now if self.engine and self.tenants and not working else None
+        self.idle.run(bool(self.engine and self.tenants and not working))
 
     def counters(self) -> dict[str, float]:
         """Of this host's whole life; a cell subtracts what it saw when it got its lease."""
-        return {"starts": self.starts, "start_seconds": self.start_seconds, "idle_seconds": self.idle_seconds}
+        return {"starts": self.starts, "start_seconds": self.start_seconds, "idle_seconds": self.idle.seconds}
 
     def status(self) -> dict[str, Any]:
-        self._count_idle()
         serving = self.serving or {}
         tenants = [{"checkpoint": t.want["label"], "holder": t.want["holder"], "holds": t.holds} for t in
                    self.tenants.values()]  # fmt: skip
@@ -282,7 +278,7 @@ async def _serve(folder: Path) -> None:
         for tenant in list(host.tenants.values()):
             await host._refuse(tenant.want, "the engine's host was stopped (`evals engines stop`)")
         await host._stop_engine()
-        host.record("host ends", idle_seconds=round(host.idle_seconds, 3), starts=host.starts)
+        host.record("host ends", idle_seconds=round(host.idle.seconds, 3), starts=host.starts)
 
 
 def main(folder: Path, devices: list[str]) -> int:

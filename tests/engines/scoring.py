@@ -160,3 +160,18 @@ def _healthy(root: str) -> bool:
             return bool(reply.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def agreeing(asking: Asking, folder: Path, asked: Sequence[Instance]) -> dict[str, Response]:
+    """What the server says, which is what Transformers says: values, ranking, token counts."""
+    import pytest
+
+    expected, found = exact(folder, asked), asking.scored(asked)
+    for request in asked:
+        ours, theirs = found[request.id], expected[request.id]
+        assert ours.error is None
+        assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4), request.id
+        assert ranking(ours) == ranking(theirs)
+        assert ours.continuation_tokens == theirs.continuation_tokens
+        assert ours.usage["prompt_tokens"] == theirs.usage["prompt_tokens"]
+    return found
