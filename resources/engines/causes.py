@@ -10,7 +10,7 @@ _CAUSES = (
     (r"address already in use|errno 98|port \d+ is (already )?(in use|not available)", "port taken"),
     (
         r"no available memory for the cache blocks|free memory on device|cuda out of memory|outofmemoryerror"
-        r"|not enough memory|cannot allocate memory|hip out of memory|std::bad_alloc"
+        r"|available memory .* less than requested|not enough memory|cannot allocate memory|hip out of memory|std::bad_alloc"
         r"|larger than the maximum number of tokens that can be stored in kv cache",
         "out of memory: lower max_model_len or memory_fraction, raise tensor_parallel_size, or quantize",
     ),
@@ -22,19 +22,26 @@ _CAUSES = (
     ),
     (r"no module named '?(vllm|sglang)'?\b", "not installed in that interpreter"),
     (r"unrecognized arguments|invalid choice|error: argument", "a flag that this version does not take"),
-    (r"trust[_-]remote[_-]code", "the model wants code of its own to be run, which is off: see extra_args"),
+    (
+        r"(set|pass|option|requires?).*trust[_-]remote[_-]code",
+        "the model wants code of its own to be run, which is off: see extra_args",
+    ),
     (r"no such file or directory|does not appear to have a file named", "a file of the model is missing"),
     (r"user-specified max_model_len .* is greater", "max_model_len is more than the model was made for"),
     (r"quantization", "the quantization does not fit the model"),
 )
 _TELLING = re.compile(r"error|exception|fail|fatal|not supported|killed|denied|no module|no such", re.IGNORECASE)
 _NOISE = re.compile(r"^\s*(File \"|\^+|raise |return |self\.|await |Traceback)|~~~|warnings?\.warn", re.IGNORECASE)
+_INFORMATION = re.compile(r"\b(DEBUG|INFO)\b")
 _PREFIX = re.compile(r"^(\([^)]*\)\s*)*((DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+[\d:\- ,.]+\s*(\[[^\]]*\])?\s*)?")
 
 
 def likely_cause(log: Sequence[str]) -> str | None:
-    """The cause in words with what to do about it; None where the log does not tell."""
-    text = "\n".join(log).lower()
+    """The cause in words with what to do about it; None where the log does not tell.
+
+    Plain information is left out: an engine prints all of its settings, and each has a telling name.
+    """
+    text = "\n".join(line for line in log if not _INFORMATION.search(line)).lower()
     return next((cause for pattern, cause in _CAUSES if re.search(pattern, text)), None)
 
 

@@ -63,6 +63,15 @@ def test_the_cause_is_read_from_the_log(line, cause):
     assert line.split(": ", 1)[-1] in last_words(log)
 
 
+def test_settings_that_an_engine_prints_are_no_cause():
+    log = [
+        "(EngineCore pid=1) INFO 11-23 21:44:50 [core.py:123] Initializing: trust_remote_code=False, quantization=None",
+        "ValueError: Available memory on node 0 (14.17/15.84 GiB) on kv cache allocation is less than requested memory",
+    ]
+    assert (likely_cause(log) or "").startswith("out of memory")
+    assert likely_cause(log[:1]) is None
+
+
 def test_a_log_that_tells_nothing_is_shown_as_it_ends():
     assert likely_cause(["all is well"]) is None
     assert last_words(["one", "two"]) == "one\ntwo"
