@@ -10,7 +10,8 @@ _CAUSES = (
     (r"address already in use|errno 98|port \d+ is (already )?(in use|not available)", "port taken"),
     (
         r"no available memory for the cache blocks|free memory on device|cuda out of memory|outofmemoryerror"
-        r"|available memory .* less than requested|not enough memory|cannot allocate memory|hip out of memory|std::bad_alloc"
+        r"|available memory .* less than requested|not enough memory|cannot allocate memory|hip out of memory"
+        r"|std::bad_alloc"
         r"|larger than the maximum number of tokens that can be stored in kv cache",
         "out of memory: lower max_model_len or memory_fraction, raise tensor_parallel_size, or quantize",
     ),
