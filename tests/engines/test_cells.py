@@ -187,6 +187,7 @@ def test_two_machines_over_one_store_have_engines_of_their_own(project, engines,
     """A machine is its own folder of slots here; both answer the same cell's questions, and rows are not doubled."""
     key, other = project.checkpoint("step-1"), project.checkpoint("step-2")
     run = project.start(key)
+    until(engines.starts)  # else the cell may be complete before this machine looks at it
     elsewhere = engines.root.parent / "elsewhere"
     monkeypatch.setenv("EVAL_ENGINES", str(elsewhere))
     runs = [run, project.start(key), project.start(other)]
