@@ -63,7 +63,7 @@ def test_at_most_what_was_under_way_is_asked_again(store, cell, endpoint, how):
     while cell.outputs(store).count() < 190 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, how)
-    process.wait(30)
+    process.wait(120)
     assert process.returncode != 0
     assert cell.outputs(store).count() == 190
     endpoint.answer = lambda request, number: Reply()
@@ -83,7 +83,7 @@ def test_killed_again_and_again_it_still_ends_whole(store, cell, endpoint):
             time.sleep(0.005)
         time.sleep(pause)
         process.kill()
-        process.wait(30)
+        process.wait(120)
     kept = cell.outputs(store).count()
     before = len(endpoint.seen)
     finished(store, cell)
