@@ -50,8 +50,10 @@ def series_of(
     scores: Scores, denominators: Scores | None, strata: Labels | None, weights: Mapping[Hashable, float] | None
 ) -> Series:
     """Checked: two checkpoints or more, the same items in each, denominators for each or for none."""
+    if not isinstance(scores, Mapping):
+        raise ValueError(f"scores of checkpoints are a mapping, name to (n,) scores, not a {type(scores).__name__}")
     if len(scores) < 2:
-        raise ValueError(f"two or more checkpoints are needed, not {len(scores)}: give a mapping, checkpoint to scores")
+        raise ValueError(f"two or more checkpoints are needed, not {len(scores)}")
     if denominators is not None and set(denominators) != set(scores):
         odd = sorted(map(str, set(denominators) ^ set(scores)))
         raise ValueError(f"denominators belong to the same checkpoints as the scores; {', '.join(odd)} do not")
@@ -71,4 +73,5 @@ def series_of(
 
 
 def few_clusters(n_clusters: int) -> str:
-    return f"approximate: {n_clusters} clusters are fewer than {_FEW}" if n_clusters < _FEW else ""
+    counted = "1 cluster is" if n_clusters == 1 else f"{n_clusters} clusters are"
+    return f"approximate: {counted} fewer than {_FEW}" if n_clusters < _FEW else ""

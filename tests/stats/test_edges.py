@@ -66,6 +66,20 @@ def test_all_right_or_all_wrong_still_has_an_honest_interval(value: int) -> None
     assert 0 <= clustered.ci_low <= value <= clustered.ci_high <= 1
 
 
+def test_one_wrong_answer_in_few_clusters_does_not_pass_for_hundreds_of_independent_ones() -> None:
+    """As estimated the design effect is 1: nothing says that the next cluster is not wrong as a whole."""
+    scores, cluster = np.ones(400), np.repeat(range(8), 50)
+    scores[0] = 0
+    result = stats.mean_estimate(scores, cluster)
+    assert result.design_effect == pytest.approx(1)
+    assert 0.8 < result.ci_low < 0.9  # 0.98 if it counted 400
+    mirrored = stats.mean_estimate(1 - scores, cluster)
+    assert (mirrored.ci_low, mirrored.ci_high) == (pytest.approx(1 - result.ci_high), pytest.approx(1 - result.ci_low))
+    # With one item a cluster there is nothing to be cautious about.
+    alone, each = stats.mean_estimate(scores), stats.mean_estimate(scores, range(400))
+    assert each.ci_low == pytest.approx(alone.ci_low, abs=2e-4)
+
+
 def test_negative_correlation_makes_the_error_smaller_than_naive() -> None:
     rng = np.random.default_rng(0)
     yes_bias = np.repeat(rng.random(60) < 0.9, 2)  # always "yes": one of each yes/no pair is right
@@ -215,6 +229,8 @@ def test_items_without_a_cluster_id_are_their_own_clusters_and_the_note_says_so(
         (lambda: stats.paired_difference([1, 0], [1, 1], margin=-0.1), "margin"),
         (lambda: stats.stratified_estimate([1, 0], ["a", "b"], weights={"a": 1}), "weights"),
         (lambda: stats.paired_ratio_difference([1], [1], [1], [1], weights={"a": 1}), "stratum"),
+        (lambda: stats.simultaneous_band(np.ones((3, 5)), seed=1), "a mapping, name to"),
+        (lambda: stats.best_checkpoint([[1, 0], [0, 1]], seed=1), "a mapping, name to"),
         (lambda: stats.adjust_pvalues([0.5, 1.2]), "between 0 and 1"),
         (lambda: stats.adjust_pvalues([0.5], "bonferroni"), "holm"),
         (lambda: stats.bootstrap_estimate(np.mean, np.ones(3), seed=1, resamples=5), "resamples"),
