@@ -22,7 +22,7 @@ from stats.arrays import (
 )
 from stats.influence import Linear, Spread, cr2, linearise
 from stats.intervals import normal_critical, t_critical, wilson
-from stats.results import NO_WIDTH, Estimate
+from stats.results import ALIKE, NO_WIDTH, Estimate
 from stats.strata import strata_of
 
 # Below this many effective items right (or wrong) a t interval for a 0/1 mean is too far off.
@@ -124,6 +124,8 @@ def estimate_linear(
             units = _cautious_units(linear, codes, n_clusters, effect)
             low, high = wilson(linear.value, units, critical)
             method += f"; Wilson interval on {units:.4g} {'items' if clusters is None else 'effective items'}"
+            if n_clusters < n and math.isnan(effect):
+                note = ALIKE
         else:
             half = t_critical(level, spread.df) * spread.se
             low, high = linear.value - half, linear.value + half

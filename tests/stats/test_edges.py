@@ -62,6 +62,7 @@ def test_all_right_or_all_wrong_still_has_an_honest_interval(value: int) -> None
     # Forty answers on four pictures tell what four tell: the design effect has nothing to be estimated from.
     clustered = stats.mean_estimate([value] * 40, np.repeat(range(4), 10))
     assert math.isnan(clustered.design_effect)
+    assert "design effect is unknown" in clustered.note
     assert clustered.ci_high - clustered.ci_low > 0.5
     assert 0 <= clustered.ci_low <= value <= clustered.ci_high <= 1
 
