@@ -68,5 +68,5 @@ def test_the_page_has_plot_macro_average_and_gate(make):
     words = re.sub(r"<[^>]+>", "", page)
     assert "Macro average 61.0 [59.0, 63.0] % over 2 tasks" in words
     assert "Stopped by the gate: maths, no worse than baseline: much worse" in words
-    assert "Gate: blocking checks 1 passed, 1 failed" in words
+    assert "Gate, blocking checks: 1 passed, 1 failed" in words
     assert "−10.0 points vs base, 95 % CI −12.0 to −8.0" in words
