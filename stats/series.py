@@ -41,6 +41,11 @@ class Series:
         kept: Mask = np.logical_or.reduce([self.scored(name) for name in self.names])
         return kept
 
+    def within_one(self) -> bool:
+        """Whether these are plain scores between 0 and 1."""
+        plain = self.strata is None and all((bottom == 1).all() for bottom in self.bottoms.values())
+        return plain and not any((top < 0).any() or (top > 1).any() for top in self.tops.values())
+
     def linear(self, name: Hashable, keep: Mask) -> Linear:
         strata = None if self.strata is None else strata_of(self.strata, keep, self.weights)
         return linearise(self.tops[name][keep], self.bottoms[name][keep], strata)
