@@ -49,7 +49,7 @@ def test_a_phone_gets_the_differences_below_the_scores(make):
     texts, dots = drawn(picture)
     assert len(dots) == 2
     assert {"100.0 [98.0, 102.0]", "−45.7 [−47.7, −43.7]"} <= set(texts)
-    assert all(0 < x and x + 6.9 * len(said) < width for said, x in texts.items() if said[-1] == "]")
+    assert all(x > 0 and x + 6.9 * len(said) < width for said, x in texts.items() if said[-1] == "]")
 
 
 def test_unknown_is_said_and_not_drawn(make):
