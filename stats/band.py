@@ -100,14 +100,13 @@ def simultaneous_band(
     differences: dict[Hashable, PairedDifference] = {}
     sums: dict[Hashable, Sums] = {}
     fixed: dict[Hashable, PairedDifference] = {}
+    within_one = series.within_one()
     for name in others:
         keep = series.scored(name, base)
         place = keep[scored_by_any]
         this, that = series.linear(name, keep), series.linear(base, keep)
         everyone = np.ones(int(keep.sum()), dtype=np.bool_)
-        difference = partial(
-            compare, "paired difference", this, that, everyone, codes[place], within_one=series.within_one()
-        )
+        difference = partial(compare, "paired difference", this, that, everyone, codes[place], within_one=within_one)
         differences[name] = difference(level=level)
         if differences[name].se == 0:  # nothing to draw
             fixed[name] = difference(level=1 - (1 - level) / len(others))
