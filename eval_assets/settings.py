@@ -186,7 +186,7 @@ def _check_known(where: str, names: set[str], suites: Mapping[str, Any], what: s
     for name in unknown:
         if name not in known:
             near = get_close_matches(name, known, n=3)
-            hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(suites) or 'the tasks'}"
+            hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(suites) or 'the tasks'}."
             raise ValueError(f"{where}: no {what} {name!r}: {hint} See `evals tasks`")
 
 

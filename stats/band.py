@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -98,12 +99,17 @@ def simultaneous_band(
     grouped, groups = group_clusters(codes, n_clusters, rng)
     differences: dict[Hashable, PairedDifference] = {}
     sums: dict[Hashable, Sums] = {}
+    fixed: dict[Hashable, PairedDifference] = {}
+    within_one = series.within_one()
     for name in others:
         keep = series.scored(name, base)
         place = keep[scored_by_any]
         this, that = series.linear(name, keep), series.linear(base, keep)
         everyone = np.ones(int(keep.sum()), dtype=np.bool_)
-        differences[name] = compare("paired difference", this, that, everyone, codes[place], level=level)
+        difference = partial(compare, "paired difference", this, that, everyone, codes[place], within_one=within_one)
+        differences[name] = difference(level=level)
+        if differences[name].se == 0:  # nothing to draw
+            fixed[name] = difference(level=1 - (1 - level) / len(others))
         found = sums_of(this.minus(that), grouped[place], groups)
         if found is not None and differences[name].se > 0:
             sums[name] = found
@@ -111,7 +117,7 @@ def simultaneous_band(
     largest = np.abs(t_draws(signs, list(sums.values()))).max(axis=1) if sums else np.zeros(resamples)
     criticals = {name: critical_value(largest, level, differences[name].df) for name in sums}
     points = tuple(
-        _point(name, d, criticals.get(name, math.nan), p_value(largest, abs(d.t)), len(others))
+        _point(name, d, fixed.get(name), criticals.get(name, math.nan), p_value(largest, abs(d.t)), len(others))
         for name, d in differences.items()
     )
     finite = [c for c in criticals.values() if math.isfinite(c)]
@@ -127,10 +133,13 @@ def simultaneous_band(
     )
 
 
-def _point(name: Hashable, d: PairedDifference, critical: float, p_largest: float, tests: int) -> BandPoint:
+def _point(
+    name: Hashable, d: PairedDifference, fixed: PairedDifference | None, critical: float, p_largest: float, tests: int
+) -> BandPoint:
+    """fixed: of a difference without variation, with its interval corrected by Bonferroni as its p is here."""
     note, low, high = d.note, math.nan, math.nan
-    if d.se == 0:  # no variation, nothing to draw: its own interval and p, corrected by Bonferroni
-        low, high, p_adjusted = d.ci_low, d.ci_high, min(1.0, tests * d.p_value)
+    if fixed is not None:
+        low, high, p_adjusted = fixed.ci_low, fixed.ci_high, min(1.0, tests * d.p_value)
     elif math.isnan(d.se):
         p_adjusted = math.nan
     else:

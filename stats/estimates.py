@@ -22,11 +22,13 @@ from stats.arrays import (
 )
 from stats.influence import Linear, Spread, cr2, linearise
 from stats.intervals import normal_critical, t_critical, wilson
-from stats.results import NO_WIDTH, Estimate
+from stats.results import ALIKE, NO_WIDTH, Estimate
 from stats.strata import strata_of
 
 # Below this many effective items right (or wrong) a t interval for a 0/1 mean is too far off.
 _FEW = 10
+# Clusters with the rarer outcome that are counted on top of those seen, as if each were all wrong (all right).
+_UNSEEN = 2
 
 
 def mean_estimate(scores: npt.ArrayLike, clusters: Labels | None = None, *, level: float = 0.95) -> Estimate:
@@ -38,9 +40,12 @@ def mean_estimate(scores: npt.ArrayLike, clusters: Labels | None = None, *, leve
 
     Standard error and t interval by CR2 with Bell-McCaffrey degrees of freedom; without clusters that is
     sd / sqrt(n) with t(n-1). 0/1 scores of which fewer than 10 effective items are right or wrong get the
-    Wilson interval on the effective n, or on the number of clusters where the design effect is undefined
-    or 0 (all right, all wrong); with clusters its critical value is that of t, since the design effect
-    is itself estimated from them.
+    Wilson interval: on the number of clusters where the design effect is undefined or 0 (all right, all wrong),
+    otherwise on n / D', ln D' = (k ln D + 2 ln D_max) / (k + 2). D is the design effect as estimated from k
+    clusters with the rarer outcome, D_max that of clusters which are right or wrong as a whole: few wrong answers
+    in one cluster do not tell whether the next is wrong altogether (without this an interval for 98 % right in
+    20 clusters covers 87 %, with it 95 % or more: `bench/stats_calibration.py`). Independent items have D' = 1.
+    With clusters the critical value is that of t, since D is estimated from them.
     Raises ValueError for infinite scores, arrays of different length, a level outside (0, 1).
     """
     values = vector(scores, "scores")
@@ -116,8 +121,11 @@ def estimate_linear(
         fewer = round(min(linear.value, 1 - linear.value) * units, 9)  # 10 of 100 are not 9.999...
         if binary and fewer < _FEW:
             critical = normal_critical(level) if clusters is None else t_critical(level, spread.df)
+            units = _cautious_units(linear, codes, n_clusters, effect)
             low, high = wilson(linear.value, units, critical)
-            method += f"; Wilson interval on {units:.4g} effective items"
+            method += f"; Wilson interval on {units:.4g} {'items' if clusters is None else 'effective items'}"
+            if n_clusters < n and math.isnan(effect):
+                note = ALIKE
         else:
             half = t_critical(level, spread.df) * spread.se
             low, high = linear.value - half, linear.value + half
@@ -148,6 +156,19 @@ def _design_effect(linear: Linear, se: float, clustered: bool) -> float:
     n = len(linear.influence)
     alone = cr2(linear, np.arange(n, dtype=np.intp), n).se if clustered else se
     return (se / alone) ** 2 if alone > 0 else math.nan
+
+
+def _cautious_units(linear: Linear, codes: Codes, n_clusters: int, effect: float) -> float:
+    """Independent items that 0/1 scores are worth when one outcome is rare: see `mean_estimate`."""
+    if not effect > 0:
+        return n_clusters
+    n = len(codes)
+    rarer = linear.influence < 0 if linear.value > 0.5 else linear.influence > 0
+    seen = len(np.unique(codes[rarer]))
+    sizes = np.bincount(codes, minlength=n_clusters)
+    largest = max(effect, float(sizes @ sizes) / n)
+    log_effect = (seen * math.log(effect) + _UNSEEN * math.log(largest)) / (seen + _UNSEEN)
+    return n / math.exp(log_effect)
 
 
 def _icc(values: Vector, codes: Codes, n_clusters: int) -> float:

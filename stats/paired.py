@@ -32,6 +32,8 @@ def paired_difference(
 
     Estimator and degrees of freedom are those of `mean_estimate` on the differences; without clusters this is
     the paired t test. 0/1 scores of independent items also get McNemar's exact mid-p (Fagerland et al. 2013).
+    Where all clusters show the same difference (none, mostly) and scores lie in [0, 1], the interval is that which a
+    share u of other clusters could make of it, u = 1 - (alpha / 2)^(1 / G): so many are missed by G clusters.
     """
     left, right = vector(a, "a"), vector(b, "b")
     keep = scored(a=left, b=right)
@@ -115,7 +117,7 @@ def compare(
     diff = a.minus(b)
     spread = Spread(np.nan, np.nan) if diff.problem else cr2(diff, codes, n_clusters)
     value = diff.value
-    t = p = noninferior = equivalent = half = reduction = np.nan
+    t = p = noninferior = equivalent = low = high = reduction = np.nan
     method, note = what, ""
     if diff.problem:
         note = f"undefined: {diff.problem}"
@@ -123,6 +125,7 @@ def compare(
         note = f"its standard error, interval and tests are undefined: {spread.problem}"
     else:
         half = t_critical(level, spread.df) * spread.se
+        low, high = value - half, value + half
         unpaired = cr2(a, codes, n_clusters).se ** 2 + cr2(b, codes, n_clusters).se ** 2
         reduction = 1 - spread.se**2 / unpaired if unpaired > 0 else np.nan
         if spread.se > 0:
@@ -136,7 +139,10 @@ def compare(
             t = math.copysign(math.inf, value) if value else 0.0
             p, noninferior, equivalent = _without_variation(value, n_clusters, margin, within_one)
             method += "; no test of a mean: the differences do not vary"
-            note = _why_no_width(value, n_clusters, level)
+            unseen = 1 - ((1 - level) / 2) ** (1 / n_clusters)
+            if within_one:
+                low, high = (1 - unseen) * value - unseen, (1 - unseen) * value + unseen
+            note = _without_width(value, unseen, level, within_one)
             if margin is not None and math.isnan(noninferior):
                 note += "; without variation a margin is tested only for means of scores in [0, 1]"
         if clusters is not None:
@@ -144,8 +150,8 @@ def compare(
     return PairedDifference(
         mean_diff=value,
         se=spread.se,
-        ci_low=value - half,
-        ci_high=value + half,
+        ci_low=low,
+        ci_high=high,
         t=t,
         df=spread.df,
         p_value=p,
@@ -183,14 +189,11 @@ def _without_variation(
     return min(1.0, 2 * flip), noninferior, equivalent
 
 
-def _why_no_width(value: float, n_clusters: int, level: float) -> str:
-    if value:
-        return "every cluster differs by the same amount: the interval has no width, p is the sign-flip test's"
-    unseen = 1 - (1 - level) ** (1 / n_clusters)
-    return (
-        "no cluster of items differs: the interval has no width because no variation was seen; "
-        f"up to {unseen:.2%} of clusters could still differ ({level:.0%} confidence)"
-    )
+def _without_width(value: float, unseen: float, level: float, within_one: bool) -> str:
+    """What the interval rests on. unseen: share of clusters that could be others and are missed by all of these."""
+    seen = "every cluster differs by the same amount, p is the sign-flip test's" if value else "no cluster differs"
+    could = f"up to {unseen:.2%} of clusters could still be others ({level:.0%} confidence)"
+    return f"{seen}; {could}" + ("" if within_one else ", and the interval has no width only because none was seen")
 
 
 def _correlation(a: Linear, b: Linear) -> float:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 NO_WIDTH = "the interval has no width because no variation was seen, not because there is none"
 
+ALIKE = "all scores are equal, so that the design effect is unknown: each cluster counts as one item"
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

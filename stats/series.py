@@ -41,6 +41,11 @@ class Series:
         kept: Mask = np.logical_or.reduce([self.scored(name) for name in self.names])
         return kept
 
+    def within_one(self) -> bool:
+        """Whether these are plain scores between 0 and 1."""
+        plain = self.strata is None and all((bottom == 1).all() for bottom in self.bottoms.values())
+        return plain and not any((top < 0).any() or (top > 1).any() for top in self.tops.values())
+
     def linear(self, name: Hashable, keep: Mask) -> Linear:
         strata = None if self.strata is None else strata_of(self.strata, keep, self.weights)
         return linearise(self.tops[name][keep], self.bottoms[name][keep], strata)
@@ -50,8 +55,10 @@ def series_of(
     scores: Scores, denominators: Scores | None, strata: Labels | None, weights: Mapping[Hashable, float] | None
 ) -> Series:
     """Checked: two checkpoints or more, the same items in each, denominators for each or for none."""
+    if not isinstance(scores, Mapping):
+        raise ValueError(f"scores of checkpoints are a mapping, name to (n,) scores, not a {type(scores).__name__}")
     if len(scores) < 2:
-        raise ValueError(f"two or more checkpoints are needed, not {len(scores)}: give a mapping, checkpoint to scores")
+        raise ValueError(f"two or more checkpoints are needed, not {len(scores)}")
     if denominators is not None and set(denominators) != set(scores):
         odd = sorted(map(str, set(denominators) ^ set(scores)))
         raise ValueError(f"denominators belong to the same checkpoints as the scores; {', '.join(odd)} do not")
@@ -71,4 +78,5 @@ def series_of(
 
 
 def few_clusters(n_clusters: int) -> str:
-    return f"approximate: {n_clusters} clusters are fewer than {_FEW}" if n_clusters < _FEW else ""
+    counted = "1 cluster is" if n_clusters == 1 else f"{n_clusters} clusters are"
+    return f"approximate: {counted} fewer than {_FEW}" if n_clusters < _FEW else ""

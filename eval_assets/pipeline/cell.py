@@ -150,7 +150,7 @@ def find_checkpoint(store: Store, key: str) -> Checkpoint:
 
         known = [r["checkpoint"] for r in checkpoints(store).rows()]
         near = get_close_matches(key, known, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"{len(known)} are registered"
+        hint = f"did you mean {', '.join(near)}?" if near else f"{len(known)} are registered."
         raise UnknownCheckpoint(f"no checkpoint {key!r}: {hint} See `evals checkpoints list`, or add it.")
     return Checkpoint.from_record(row)
 

@@ -83,7 +83,7 @@ def _overall(data: Data) -> list[str]:
     """The macro average and the gate, a line each."""
     average, gate = overall.macro(data), overall.gate(data)
     said = [f"Macro average {average['score']} % over {average['over']}{average['quote']}."] if average else []
-    said += [f"Gate: blocking checks {gate['said']}."] if gate else []
+    said += [f"Gate, blocking checks: {gate['said']}."] if gate else []
     return said + ([f"Stopped by the gate: {why}." for why in gate["stopped"]] if gate else [])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eval_assets.reporting.view import ROLES, primary
-from eval_assets.reporting.words import could_detect, count, quote, with_interval
+from eval_assets.reporting.words import could_detect, quote, with_interval
 
 Data = Mapping[str, Any]
 
@@ -31,10 +31,10 @@ def macro(data: Data) -> dict[str, str] | None:
         return None
     role = next((r for r in ROLES if found.get(r)), "")
     left_out = f"Not in it: {', '.join(score['left_out'])} (less is better)." if score["left_out"] else ""
-    clusters = f" in {count(score['n_clusters'])} clusters" if score["n_clusters"] != score["n"] else ""
+    clusters = f" in {score['n_clusters']} clusters" if score["n_clusters"] != score["n"] else ""
     return {
         "score": with_interval(score),
-        "over": f"{len(score['over'])} tasks, {count(score['n'])} items{clusters}",
+        "over": f"{len(score['over'])} tasks, {score['n']} items{clusters}",
         "quote": f"; against the {role} {quote(found[role])}" if role else "",
         "left_out": left_out,
         "note": score.get("note") or "",

@@ -114,8 +114,9 @@ def _forest(data: Data) -> dict[str, Any] | None:
         return None
     said = f"Primary metrics with {LEVEL} intervals."
     if column:
-        said += f" Right: paired differences to {column['name']}; filled: p < 0.05, Holm-corrected over tasks."
-    return figure(suite_forest(rows, column["name"] if column else ""), said)
+        said += f" Paired differences to {column['name']}; filled: p < 0.05, Holm-corrected over tasks."
+    other = column["name"] if column else ""
+    return {**figure(suite_forest(rows, other), said), "narrow": _svg(suite_forest(rows, other, narrow=True))}
 
 
 def _stability(block: Data | None) -> dict[str, Any] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import stats
 from eval_assets.gates import (
     FAIL,
     INCONCLUSIVE,
@@ -54,6 +56,17 @@ def test_not_worse_by_the_bounds_of_the_difference(low, high, state):
     assert decision.passes("warn") == decision.passes("fail") == (state == PASS)
     assert decision.fails("warn") == (state == FAIL)
     assert decision.fails("fail") == (state != PASS)
+
+
+def test_ten_equal_answers_do_not_pass_for_certainty():
+    """A copy of the baseline on few items: no difference was seen, and two points could not have been."""
+    few, many = (asdict(stats.paired_difference([1.0] * n, [1.0] * n)) for n in (10, 400))
+    assert no_worse({"b": "base", **few}, 0.02).state == INCONCLUSIVE
+    assert no_worse({"b": "base", **many}, 0.02).state == PASS
+    ratio = asdict(stats.paired_ratio_difference([1, 2], [3, 4], [1, 2], [3, 4]))
+    decision = no_worse({"b": "base", **ratio}, 0.02)
+    assert decision.state == INCONCLUSIVE
+    assert "the interval has no width only because" in decision.why
 
 
 @given(

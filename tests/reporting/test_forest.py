@@ -39,6 +39,19 @@ def test_the_words_of_a_row_have_their_room(make):
             assert x + 6.9 * len(said) < WIDTH
 
 
+def test_a_phone_gets_the_differences_below_the_scores(make):
+    """On a narrow screen the wide plot would be cut off, or its words too small to read."""
+    entry = make.comparison(-0.4567, 0.0001)
+    rows = [{"label": "a_task_with_a_long_name_indeed_it_is", "score": make.metric(0.9999), "difference": entry}]
+    picture = suite_forest(rows, "a_checkpoint_with_a_long_name.123456", narrow=True)
+    width = int(ElementTree.fromstring(picture).get("width"))
+    assert width <= 460
+    texts, dots = drawn(picture)
+    assert len(dots) == 2
+    assert {"100.0 [98.0, 102.0]", "−45.7 [−47.7, −43.7]"} <= set(texts)
+    assert all(x > 0 and x + 6.9 * len(said) < width for said, x in texts.items() if said[-1] == "]")
+
+
 def test_unknown_is_said_and_not_drawn(make):
     nothing = {"mean_diff": None, "ci_low": None, "ci_high": None, "p_value": None, "b": "base", "p_adjusted": None}
     rows = [{"label": "maths", "score": make.metric(math.nan, math.nan), "difference": nothing}]
@@ -68,5 +81,5 @@ def test_the_page_has_plot_macro_average_and_gate(make):
     words = re.sub(r"<[^>]+>", "", page)
     assert "Macro average 61.0 [59.0, 63.0] % over 2 tasks" in words
     assert "Stopped by the gate: maths, no worse than baseline: much worse" in words
-    assert "Gate: blocking checks 1 passed, 1 failed" in words
+    assert "Gate, blocking checks: 1 passed, 1 failed" in words
     assert "−10.0 points vs base, 95 % CI −12.0 to −8.0" in words

@@ -96,5 +96,5 @@ def test_the_macro_average_and_the_gate_are_said(make):
     rows = {"maths": [make.decision("fail", stops=True), make.decision("inconclusive", "coverage", blocking=False)]}
     text = checkpoint_markdown(make.checkpoint_data(gates=rows, macro=make.macro()))
     assert "Macro average 61.0 \\[59.0, 63.0\\] % over 2 tasks, 400 items in 150 clusters; against the baseline" in text
-    assert "- Gate: blocking checks 1 failed." in text
+    assert "- Gate, blocking checks: 1 failed." in text
     assert "- Stopped by the gate: maths, no worse than baseline: much worse." in text

@@ -60,6 +60,18 @@ def test_coverage_of_the_mean_of_right_and_wrong_answers(name: str) -> None:
     assert (0.925 if "unequal" in name else 0.94) - NOISE <= covered / REPEATS <= 0.97 + NOISE
 
 
+@pytest.mark.parametrize(("clusters", "size", "icc"), [(8, 50, 0.2), (20, 30, 0.2), (20, 30, 0.6), (100, 10, 0.6)])
+def test_coverage_of_rare_errors_in_few_clusters(clusters: int, size: int, icc: float) -> None:
+    """98 % right: most clusters are right as a whole, and the few others say little of how alike their items are."""
+    rng, strength, repeats, covered = np.random.default_rng(29), (1 - icc) / icc, 600, 0
+    cluster = np.repeat(np.arange(clusters), size)
+    for _ in range(repeats):
+        chance = rng.beta(0.98 * strength, 0.02 * strength, clusters)[cluster]
+        result = stats.mean_estimate(rng.random(len(cluster)) < chance, cluster)
+        covered += result.ci_low <= 0.98 <= result.ci_high
+    assert covered / repeats >= 0.94 - 2 * np.sqrt(0.06 * 0.94 / repeats)  # 0.87 to 0.9 with the design effect alone
+
+
 def test_coverage_of_wilson_for_rare_errors_of_independent_items() -> None:
     rng = np.random.default_rng(22)
     results = [stats.mean_estimate(rng.random(80) < 0.97) for _ in range(REPEATS)]

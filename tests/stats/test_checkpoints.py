@@ -79,8 +79,11 @@ def test_a_step_that_lacks_scores_is_compared_on_what_it_has() -> None:
 def test_a_checkpoint_equal_to_the_baseline_in_every_item() -> None:
     band = stats.simultaneous_band({**LEARNING, "copy": LEARNING["step 0"]}, CLUSTER, seed=1)
     copy = band.points[-1]
-    assert (copy.mean_diff, copy.se, copy.band_low, copy.band_high, copy.p_adjusted) == (0, 0, 0, 0, 1)
-    assert "no cluster of items differs" in copy.note
+    assert (copy.mean_diff, copy.se, copy.p_adjusted) == (0, 0, 1)
+    # Nothing to draw: its own interval, at the level of one in seven.
+    assert copy.ci_high == pytest.approx(1 - 0.025 ** (1 / 60))
+    assert (copy.band_low, copy.band_high) == (-copy.band_high, pytest.approx(1 - (0.025 / 7) ** (1 / 60)))
+    assert "no cluster differs" in copy.note
     assert band.critical == stats.simultaneous_band(LEARNING, CLUSTER, seed=1).critical
     only = stats.simultaneous_band({"a": [1, 0, 1], "b": [1, 0, 1]}, seed=1)
     assert math.isnan(only.critical)
