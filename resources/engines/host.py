@@ -21,7 +21,7 @@ from typing import Any
 from resources.engines.arbiter import Waiter, decide
 from resources.engines.idle import IdleClock
 from resources.engines.server import Engine, EngineFailed, reap
-from resources.engines.slots import LOCK, SOCKET
+from resources.engines.slots import LOCK, SOCKET, TAKEN
 from resources.engines.swap import SwapFailed, swap_weights
 from resources.engines.tenant import Tenant
 
@@ -285,13 +285,18 @@ def main(folder: Path, devices: list[str]) -> int:
     locks = [folder / LOCK, *(folder.parent / f"gpu-{device}.lock" for device in devices)]
     held = []  # open until the process ends
     for path in locks:
-        held.append(path.open("w"))
+        held.append(path.open("a+"))
         try:
             fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if path.parent != folder:
-                sys.stderr.write(f"{path.stem} is taken by the engine of another slot: see `evals engines list`\n")
-            return 3
+            if path.parent == folder:
+                return 3  # by another host of this slot
+            sys.stderr.write(f"{path.stem} is taken by the engine of slot {path.read_text()}: wait until it has been "
+                             "idle for its idle_minutes, or end it with `evals engines stop`\n")  # fmt: skip
+            return TAKEN
+        held[-1].truncate(0)
+        held[-1].write(folder.name)
+        held[-1].flush()
     if reap(folder):
         sys.stderr.write("ended an engine whose host was killed\n")
     asyncio.run(_serve(folder))

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from resources.engines.slots import LOCK, SOCKET, Slot
+from resources.engines.slots import LOCK, SOCKET, TAKEN, Slot
 from resources.models.base import ModelUnusable
 
 ALIVE = 5.0  # seconds between two signs of life
@@ -185,6 +185,8 @@ async def connect(slot: Slot) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     while True:
         with contextlib.suppress(OSError):
             return await asyncio.open_unix_connection(slot.folder / SOCKET, limit=LINE)
+        if host is not None and host.poll() == TAKEN:
+            raise ModelUnusable((slot.folder / "host.log").read_text().splitlines()[-1])
         if time.monotonic() > deadline:
             raise ModelUnusable(f"no host for engine slot {slot.name} came up: see {slot.folder / 'host.log'}")
         # One that finds the lock held ends at once: the holder is about to listen, or about to end.

@@ -222,6 +222,10 @@ def test_an_engine_that_is_not_installed_is_said_before_anything_starts(project,
     project.models.write_text(yaml.safe_dump({"engines": {"stand": {"kind": "sglang", "python": sys.executable}}}))
     with pytest.raises(ModelUnusable, match="has no sglang installed"):
         _ = project.cell(key).key
+    for program in ("/bin/true", "/bin/ls"):  # ends well and says nothing; complains of its arguments
+        project.models.write_text(yaml.safe_dump({"engines": {"stand": {"kind": "vllm", "python": program}}}))
+        with pytest.raises(ModelUnusable, match=f"{program} is no Python that runs"):
+            _ = project.cell(key).key
     assert not engines.root.exists()
 
 
