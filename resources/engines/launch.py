@@ -112,14 +112,17 @@ print({kind!r}, *found[:1])
 """
 
 
+def _last(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
 @cache
 def _asked(python: str, kind: Kind, _stamps: tuple[int, ...]) -> str:
     env = {k: v for k, v in os.environ.items() if k not in _OURS}
+    words = [python, "-c", _QUESTION.format(kind=kind)]
     try:
-        done = subprocess.run(  # noqa: S603
-            [python, "-c", _QUESTION.format(kind=kind)], capture_output=True, text=True, timeout=60, env=env, check=False
-        )
-        said, why = done.stdout.split(), done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=env, check=False)  # noqa: S603
+        said, why = _last(done.stdout).split(), _last(done.stderr) or f"exit code {done.returncode}"
     except (OSError, subprocess.SubprocessError) as error:
         said, why = [], str(error)
     match said:

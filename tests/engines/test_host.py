@@ -29,7 +29,8 @@ def leased(engines: Engines, *wants) -> list[str]:
         async with leases[-1] as lease:
             order.append(want.holder)
             assert lease.url
-            while len(leases) < len(wants) or not all(one.before for one in leases):  # the host has greeted each
+            # Until the host has greeted each of them.
+            while len(leases) < len(wants) or not all(one.before for one in leases):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     async def all_of_them() -> None:
