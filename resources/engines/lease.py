@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from resources.engines.slots import LOCK, SOCKET, TAKEN, Slot
+from resources.engines.slots import LOCK, SOCKET, Slot
 from resources.models.base import ModelUnusable
 
 ALIVE = 5.0  # seconds between two signs of life
@@ -185,8 +185,6 @@ async def connect(slot: Slot) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     while True:
         with contextlib.suppress(OSError):
             return await asyncio.open_unix_connection(slot.folder / SOCKET, limit=LINE)
-        if host is not None and host.poll() == TAKEN:
-            raise ModelUnusable((slot.folder / "host.log").read_text().splitlines()[-1])
         if time.monotonic() > deadline:
             raise ModelUnusable(f"no host for engine slot {slot.name} came up: see {slot.folder / 'host.log'}")
         # One that finds the lock held ends at once: the holder is about to listen, or about to end.
@@ -212,7 +210,10 @@ def _here() -> str:
 
 
 def ask(folder: Path, question: str) -> dict[str, Any] | None:
-    """The status of the host in a slot's folder; None where there is no host. `stop` makes it end all."""
+    """The status of the host in a slot's folder; None where there is no host.
+
+    `stop` makes it end all, `yield` as soon as nobody wants its engine.
+    """
     import socket
 
     with socket.socket(socket.AF_UNIX) as connection:

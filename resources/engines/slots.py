@@ -17,7 +17,6 @@ from resources.models.base import ModelUnusable
 
 # In a slot's folder: where its host listens, and what it holds as long as it lives.
 SOCKET, LOCK = "host.sock", "lock"
-TAKEN = 4  # exit code of a host: one of its GPUs is another slot's at present
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from resources.engines import host as host_module
-from resources.engines.lease import Lease, connect
+from resources.engines.lease import Lease, ask, connect
 from resources.engines.slots import Slot
 from resources.engines.tenant import Tenant
 from resources.models.base import ModelUnusable
@@ -203,18 +203,27 @@ def test_a_folder_too_deep_for_a_socket_is_said(engines, monkeypatch):
         leased(engines, engines.want("a"))
 
 
-def test_two_slots_on_one_gpu_are_refused(engines):
-    engines.slot = Slot(("0",))
-    leased(engines, engines.want("a"))
-    both = Slot(("0", "1"))
+def test_slots_that_share_a_gpu_take_turns(engines):
+    """As engines of one GPU and of two on one machine: who is wanted waits for the other's last cell, and no longer."""
+    one, two = Slot(("0",)), Slot(("0", "1"))
+    waited = asyncio.Event()
 
-    async def cell() -> None:
-        async with Lease(both, engines.want("b"), print):
-            pass
+    def log(line: str) -> None:
+        if line == "vllm for b: waits for a GPU that the engine of slot gpu-0 holds":
+            waited.set()
 
-    with pytest.raises(ModelUnusable, match="gpu-0 is taken by the engine of slot gpu-0:"):
-        asyncio.run(cell())
-    engines.slot = Slot(("0",))
+    async def cells() -> None:
+        async with asyncio.timeout(120):
+            async with Lease(one, engines.want("a", idle_minutes=60), print):
+                waiting = Lease(two, engines.want("b"), log)
+                task = asyncio.create_task(waiting.__aenter__())
+                await waited.wait()
+                assert not task.done()
+            await task
+            assert ask(one.folder, "status") is None
+            await waiting.__aexit__()
+
+    asyncio.run(cells())
 
 
 def test_idle_seconds_are_those_in_which_a_cell_had_nothing_under_way(engines):
