@@ -44,7 +44,7 @@ Answer = tuple[str, tuple[float, ...]]
 class Qualified:
     """passed: every canary's text equal and every log-probability within TOLERANCE, in both directions.
 
-    equal: canaries with the same text, of `canaries` in each direction; largest: difference of a
+    equal: canaries with the same text in as many tokens, of `canaries` in each direction; largest: difference of a
     log-probability (natural log); why: of a swap that the engine refused.
     """
 
@@ -121,7 +121,7 @@ async def _compare(
                 return Qualified(False, len(canaries), (), float("nan"), "", str(error))
             swapped.append(await _answers(lease.url, canaries))
     pairs = [list(zip(swapped[0], cold_b, strict=True)), list(zip(swapped[1], cold_a, strict=True))]
-    equal = tuple(sum(s[0] == c[0] for s, c in direction) for direction in pairs)
+    equal = tuple(sum(s[0] == c[0] and len(s[1]) == len(c[1]) for s, c in direction) for direction in pairs)
     largest = max((_apart(s, c) for direction in pairs for s, c in direction), default=0.0)
     passed = all(n == len(canaries) for n in equal) and largest <= TOLERANCE
     return Qualified(passed, len(canaries), equal, largest, "")

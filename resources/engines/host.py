@@ -14,12 +14,14 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from resources.engines.arbiter import Waiter, decide
+from resources.engines.devices import Devices
 from resources.engines.idle import IdleClock
+from resources.engines.lease import ask
 from resources.engines.server import Engine, EngineFailed, reap
 from resources.engines.slots import LOCK, SOCKET
 from resources.engines.swap import SwapFailed, swap_weights
@@ -33,13 +35,14 @@ LINE = 8 * 2**20  # an environment may be large
 class Host:
     """One slot: at most one engine, its tenants, and who is served next."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, devices: Sequence[str] = ()) -> None:
+        self.folder, self.devices = folder, Devices(folder, devices)
         self.tenants: dict[int, Tenant] = {}
         self.engine: Engine | None = None
         self.serving: dict[str, Any] | None = None
         self.changed = asyncio.Event()
         self.stopping = asyncio.Event()
+        self.yielding = False  # another slot wants the GPUs
         self.starts = 0
         self.crashes: Counter[str] = Counter()  # by what was served, since a cell of it ended well
         self.start_seconds = 0.0
@@ -56,6 +59,9 @@ class Host:
                 await writer.drain()
                 if first["ask"] == "stop":
                     self.stopping.set()
+                elif first["ask"] == "yield":
+                    self.yielding = True
+                    self.changed.set()
             elif "want" in first:
                 await self._serve(reader, Tenant(first["want"], writer, first["since"]))
         except (ConnectionError, ValueError):
@@ -95,11 +101,11 @@ class Host:
     # --- what is served -----------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until nobody has wanted an engine for its idle time, or somebody says stop."""
+        """Until nobody has wanted an engine for its idle time or another slot needs its GPUs, or somebody says stop."""
         while not self.stopping.is_set():
             self.changed.clear()
             await self._arrange()
-            if not self.tenants and time.monotonic() - self._unwanted_since > self._idle_limit():
+            if not self.tenants and (self.yielding or time.monotonic() - self._unwanted_since > self._idle_limit()):
                 return
             await self._until_something_happens()
             self._drop_silent()
@@ -148,15 +154,19 @@ class Host:
             return
         await self._stop_engine()
         engine = Engine(self.folder, want["command"], want["env"], want["start_timeout"])
-        self.starts += 1
-        self.record("starts", checkpoint=want["label"], log=engine.log.name)
 
         async def progress(line: str) -> None:
             for tenant in self._wanting(want["key"]):
                 await tenant.tell(event="progress", line=line)
 
+        async def start() -> None:
+            await self._until_gpus_are_free(progress)
+            self.starts += 1
+            self.record("starts", checkpoint=want["label"], log=engine.log.name)
+            await engine.start(progress)
+
         try:
-            await self._while_wanted(engine.start(progress), want["key"])
+            await self._while_wanted(start(), want["key"])
         except EngineFailed as error:
             await engine.stop()
             self.record("failed", checkpoint=want["label"], why=str(error))
@@ -166,6 +176,16 @@ class Host:
         self.start_seconds += engine.start_seconds
         self.record("ready", checkpoint=want["label"], seconds=round(engine.start_seconds, 2))
         self._count_idle()
+
+    async def _until_gpus_are_free(self, progress: Callable[[str], Awaitable[None]]) -> None:
+        """A slot that shares a GPU with this one gives it up as soon as nobody wants its engine."""
+        told = None
+        while (other := self.devices.take()) is not None:
+            if other != told:
+                told = other
+                await progress(f"waits for a GPU that the engine of slot {other} holds")
+            await asyncio.to_thread(ask, self.folder.parent / other, "yield")
+            await asyncio.sleep(0.5)
 
     async def _swap(self, want: dict[str, Any]) -> bool:
         """Load the weights into the engine that runs, where that is known to be right."""
@@ -263,8 +283,8 @@ class Host:
             file.write(json.dumps({"at": time.time(), "event": event, **about}) + "\n")
 
 
-async def _serve(folder: Path) -> None:
-    host, path = Host(folder), folder / SOCKET
+async def _serve(folder: Path, devices: list[str]) -> None:
+    host, path = Host(folder, devices), folder / SOCKET
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(host.connected, path, limit=LINE)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -282,19 +302,14 @@ async def _serve(folder: Path) -> None:
 
 
 def main(folder: Path, devices: list[str]) -> int:
-    locks = [folder / LOCK, *(folder.parent / f"gpu-{device}.lock" for device in devices)]
-    held = []  # open until the process ends
-    for path in locks:
-        held.append(path.open("w"))
+    with (folder / LOCK).open("w") as lock:
         try:
-            fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if path.parent != folder:
-                sys.stderr.write(f"{path.stem} is taken by the engine of another slot: see `evals engines list`\n")
             return 3
-    if reap(folder):
-        sys.stderr.write("ended an engine whose host was killed\n")
-    asyncio.run(_serve(folder))
+        if reap(folder):
+            sys.stderr.write("ended an engine whose host was killed\n")
+        asyncio.run(_serve(folder, devices))
     return 0
 
 

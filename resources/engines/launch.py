@@ -108,22 +108,29 @@ def engine_version(options: EngineOptions) -> str:
 _QUESTION = """
 import importlib.metadata as m
 found = [d.version for d in m.distributions() if (d.name or '').lower() in ({kind!r}, {kind!r} + '-cpu')]
-print(found[0] if found else '')
+print({kind!r}, *found[:1])
 """
+
+
+def _last(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
 
 
 @cache
 def _asked(python: str, kind: Kind, _stamps: tuple[int, ...]) -> str:
     env = {k: v for k, v in os.environ.items() if k not in _OURS}
+    words = [python, "-c", _QUESTION.format(kind=kind)]
     try:
-        done = subprocess.run(  # noqa: S603
-            [python, "-c", _QUESTION.format(kind=kind)], capture_output=True, text=True, timeout=60, env=env, check=True
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=env, check=False)  # noqa: S603
+        said, why = _last(done.stdout).split(), _last(done.stderr) or f"exit code {done.returncode}"
     except (OSError, subprocess.SubprocessError) as error:
-        raise ModelUnusable(f"{python} is no Python that runs ({error}): check `python:` in models.yaml") from error
-    if version := done.stdout.strip():
-        return version
-    raise ModelUnusable(
-        f"{python} has no {kind} installed: {python} -m pip install -r requirements/{kind}.txt, "
-        "or name another interpreter as `python:` in models.yaml"
-    )
+        said, why = [], str(error)
+    match said:
+        case [name, version] if name == kind:
+            return version
+        case [name] if name == kind:
+            raise ModelUnusable(
+                f"{python} has no {kind} installed: install requirements/{kind}.txt into an environment of its own "
+                "and name its interpreter as `python:` of the engine in models.yaml"
+            )
+    raise ModelUnusable(f"{python} is no Python that runs ({why}): check `python:` of the engine in models.yaml")

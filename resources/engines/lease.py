@@ -210,7 +210,10 @@ def _here() -> str:
 
 
 def ask(folder: Path, question: str) -> dict[str, Any] | None:
-    """The status of the host in a slot's folder; None where there is no host. `stop` makes it end all."""
+    """The status of the host in a slot's folder; None where there is no host.
+
+    `stop` makes it end all, `yield` as soon as nobody wants its engine.
+    """
     import socket
 
     with socket.socket(socket.AF_UNIX) as connection:

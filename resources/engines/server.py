@@ -20,7 +20,7 @@ from resources.engines.processes import end_session, identity
 
 KEPT_LOGS = 5
 POLL = 0.25
-TELL = 5.0  # seconds between two lines of progress
+TELL = 10.0  # seconds between two lines of progress
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a loopback address is no proxy's business
 
 

@@ -12,7 +12,7 @@ as the connection stands and it shows signs of life. One JSON object a line, bot
     cell → {"alive": true}              every few seconds
     cell → {"release": true}            answered with {"event": "released", ...}
 
-Or one question: {"ask": "status"} or {"ask": "stop"}.
+Or one question: {"ask": "status"}, {"ask": "stop"}, or {"ask": "yield"} for another slot that needs a GPU of this one.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -53,7 +54,7 @@ class AdaptiveLimit:
         self.overloads = self.slowdowns = 0
         self._name, self._log, self._clock = name, log, clock
         self._open = 0
-        self._free = asyncio.Event()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._cut_at = self._said_at = float("-inf")
         self._said = False
         self._seconds: list[float] = []
@@ -63,15 +64,35 @@ class AdaptiveLimit:
         self._settling = False
 
     async def __aenter__(self) -> Self:
-        while self._open >= int(self.limit):
-            self._free.clear()
-            await self._free.wait()
-        self._open += 1
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # a place was given to it meanwhile
+                self._leave()
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         self._open -= 1
-        self._free.set()
+        self._admit()
+
+    def _admit(self) -> None:
+        """Free places go to those that have waited longest.
+
+        One that comes back from a refusal stands in line again: else the same few would use up their
+        attempts while others wait.
+        """
+        while self._waiting and self._open < int(self.limit):
+            turn = self._waiting.popleft()
+            if not turn.done():  # else it was cancelled
+                self._open += 1
+                turn.set_result(None)
 
     def overloaded(self, began: float, why: str) -> None:
         """An attempt that began then (seconds of the clock) was refused because there are too many."""
@@ -87,7 +108,7 @@ class AdaptiveLimit:
             before = int(self.limit)
             self.limit = min(float(self.most), self.limit + 1 / self.limit)
             if int(self.limit) > before:
-                self._free.set()
+                self._admit()
                 if self.limit >= self.most and self._said:
                     self._said = False
                     self._log(f"{self._name}: {self.most} requests in flight again")
@@ -113,7 +134,7 @@ class AdaptiveLimit:
             trial, self._trial = self._trial, None
             if rate < _HELD * trial.rate:
                 self.limit, self._best = trial.limit, trial.slow
-                self._free.set()
+                self._admit()
         elif slow > _SLOW * self._best and self.limit > 1:
             self.slowdowns += 1
             trial = _Trial(self.limit, rate, slow)

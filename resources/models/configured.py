@@ -78,6 +78,9 @@ def faults(error: ValidationError, model: type[BaseModel]) -> str:
     """What is wrong, each with its field and, for an unknown one, the nearest known."""
     told = []
     for one in error.errors():
+        if one["loc"][-1:] == ("[key]",):
+            told.append(f"a name in {one['loc'][0]} is no text: put it into quotes (YAML reads no, on and 7 otherwise)")
+            continue
         field = ".".join(map(str, one["loc"])) or "it"
         near = get_close_matches(field, model.model_fields, n=1) if one["type"] == "extra_forbidden" else []
         unknown = f"there is no {field!r}" + (f", did you mean {near[0]!r}?" if near else "")

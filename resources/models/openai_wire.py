@@ -161,7 +161,9 @@ def as_error(
             return ResponseError("timeout", f"no answer in time from {base_url}", retryable=True), None
         said = redacted(str(cause), key) or text
         return ResponseError("connection", f"{base_url}: {said}"[:500], retryable=True), None
-    status, code = error.status_code, f"{error.code or ''} {text}".lower()
+    status = error.status_code
+    text = text.removeprefix(f"Error code: {status} - ")  # the client's own words
+    code = f"{error.code or ''} {text}".lower()
     if status in {401, 403}:
         raise ModelUnusable(f"{base_url} refused the key ({status}): put a valid one into ${key_env}") from None
     if status == 404 or any(word in code for word in _NO_MODEL):

@@ -32,7 +32,7 @@ class Engines:
     def want(self, model: str, *flags: str, holder: str = "a cell", idle_minutes: float = 1.0) -> Want:
         command = (sys.executable, str(STAND_IN), "serve", model, *flags)
         env = {"PATH": os.environ["PATH"], "EVAL_TEST_ROOT": str(self.root)}
-        return Want(repr(command), Path(model).name, holder, "vllm", command, env, 20, idle_minutes)
+        return Want(repr(command), Path(model).name, holder, "vllm", command, env, 60, idle_minutes)
 
     def events(self) -> list[str]:
         return [e["event"] for e in self.history()]
@@ -74,7 +74,7 @@ class Engines:
         os.kill(pids[0] if what != "stand_in" else min(pids), signal.SIGKILL)
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -42,11 +42,13 @@ class Handler(BaseHTTPRequestHandler):
         if not self.path.endswith("/chat/completions"):
             self._change(asked)
             return
-        time.sleep(self.options.seconds)
         with Handler.lock:
             Handler.answered += 1
+            paused = 0 < self.options.pause_after < Handler.answered
             if self.options.die_after and Handler.answered > self.options.die_after:
                 os._exit(9)
+        while paused and not self.options.until.exists():
+            time.sleep(0.02)
         content = asked["messages"][-1]["content"]
         if not isinstance(content, str):  # which medium was asked about, for those who look where it went
             urls = [p["image_url"]["url"] for p in content if p["type"] == "image_url"]
@@ -89,7 +91,8 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int)
     parser.add_argument("--start-seconds", type=float, default=0.0)
-    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--pause-after", type=int, default=0)  # so many answers; the rest once the file is there:
+    parser.add_argument("--until", type=Path)
     parser.add_argument("--die-after", type=int, default=0)
     parser.add_argument("--die-once", default="")
     parser.add_argument("--refuse-swap", action="store_true")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,14 @@ class Project:
 
     def describe(self, *flags: str, slots: list | None = None, **options) -> None:
         engine = {"kind": "vllm", "command": [sys.executable, str(STAND_IN), "serve"], "version": "0", **options}
-        engine |= {"tuning_args": list(flags), "idle_minutes": 0.5, "start_timeout": 20, "concurrency": 4}
+        engine |= {"tuning_args": list(flags), "idle_minutes": 0.5, "start_timeout": 60, "concurrency": 4}
         self.models.write_text(yaml.safe_dump({"engines": {"stand": engine}, "slots": slots or []}))
+
+    def pausing(self) -> Callable[[], None]:
+        """From now on an engine gives twenty answers and no more until the function is called."""
+        file = self.path / "go-on"
+        self.describe("--pause-after", "20", "--until", str(file))
+        return file.touch
 
     def checkpoint(self, name: str) -> str:
         """A folder that looks like weights."""
@@ -109,13 +116,13 @@ def test_cells_in_several_processes_share_an_engine(project, engines, tmp_path):
     first, project.task = project.task, other
     runs.append(project.start(key))
     project.task = first
-    assert [run.wait(60) for run in runs] == [0, 0]
+    assert [run.wait(150) for run in runs] == [0, 0]
     assert engines.starts() == ["run.1"]
 
 
 @pytest.mark.parametrize("victim", ["stand_in", "resources.engines.keeper", "resources.engines.host"])
 def test_a_cell_goes_on_when_its_engine_or_host_is_killed(project, engines, victim):
-    project.describe("--seconds", "0.1")
+    go_on = project.pausing()
     key = project.checkpoint("step-1")
     done = []
     thread = threading.Thread(
@@ -124,7 +131,8 @@ def test_a_cell_goes_on_when_its_engine_or_host_is_killed(project, engines, vict
     thread.start()
     until(lambda: project.cell(key).outputs(project.store).count() >= 10)
     engines.kill(victim)
-    thread.join(60)
+    go_on()
+    thread.join(150)
     assert done, "the cell did not end"
     assert project.answers(key) == expected("step-1")
     assert engines.starts() == ["run.1", "run.1"]
@@ -132,12 +140,13 @@ def test_a_cell_goes_on_when_its_engine_or_host_is_killed(project, engines, vict
 
 
 def test_a_killed_run_leaves_the_engine_to_the_next(project, engines):
-    project.describe("--seconds", "0.1")
+    go_on = project.pausing()
     key = project.checkpoint("step-1")
     run = project.start(key)
     until(lambda: project.cell(key).outputs(project.store).count() >= 10)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
+    go_on()
     before = project.cell(key).outputs(project.store).count()
     done = infer(project.cell(key), project.store, run_id="r", log=print)
     assert done.asked <= ITEMS - before
@@ -146,12 +155,12 @@ def test_a_killed_run_leaves_the_engine_to_the_next(project, engines):
 
 
 def test_a_terminated_run_gives_its_lease_back(project, engines):
-    project.describe("--seconds", "0.2")
+    project.pausing()
     key = project.checkpoint("step-1")
     run = project.start(key)
     until(lambda: project.cell(key).outputs(project.store).count() >= 4)
     run.send_signal(signal.SIGINT)
-    run.wait(30)
+    run.wait(60)
     until(lambda: engines.status()["tenants"] == [])
 
 
@@ -191,7 +200,7 @@ def test_two_machines_over_one_store_have_engines_of_their_own(project, engines,
     elsewhere = engines.root.parent / "elsewhere"
     monkeypatch.setenv("EVAL_ENGINES", str(elsewhere))
     runs = [run, project.start(key), project.start(other)]
-    assert [one.wait(60) for one in runs] == [0, 0, 0]
+    assert [one.wait(150) for one in runs] == [0, 0, 0]
     for name, at in (("step-1", key), ("step-2", other)):
         assert project.answers(at) == expected(name)
     assert engines.starts() == ["run.1"]
@@ -213,6 +222,10 @@ def test_an_engine_that_is_not_installed_is_said_before_anything_starts(project,
     project.models.write_text(yaml.safe_dump({"engines": {"stand": {"kind": "sglang", "python": sys.executable}}}))
     with pytest.raises(ModelUnusable, match="has no sglang installed"):
         _ = project.cell(key).key
+    for program in ("/bin/true", "/bin/ls"):  # ends well and says nothing; complains of its arguments
+        project.models.write_text(yaml.safe_dump({"engines": {"stand": {"kind": "vllm", "python": program}}}))
+        with pytest.raises(ModelUnusable, match=f"{program} is no Python that runs"):
+            _ = project.cell(key).key
     assert not engines.root.exists()
 
 

@@ -20,6 +20,7 @@ pytest.importorskip("tokenizers")
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.timeout(600),  # the server's start is part of the first test
     pytest.mark.skipif("EVAL_VLLM_PYTHON" not in os.environ, reason="EVAL_VLLM_PYTHON names no interpreter with vLLM"),
 ]
 
@@ -41,7 +42,7 @@ def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         "VLLM_CPU_KVCACHE_SPACE": "1",
     }
     log = tmp_path_factory.mktemp("log") / "log"
-    with serving([*command, *flags], log, seconds=240, **environment) as root:
+    with serving([*command, *flags], log, seconds=500, **environment) as root:
         yield root
 
 

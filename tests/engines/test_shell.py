@@ -63,7 +63,7 @@ def test_stop_ends_all_and_returns_when_it_has(engines):
 
     asyncio.run(briefly())
     assert "stopped" in evals("engines", "stop")
-    until(lambda: not engines.processes("resources.engines"), 2)
+    until(lambda: not engines.processes("resources.engines"), 5)
     assert not engines.processes("stand_in")
     assert "nothing runs" in evals("engines", "stop", "cpu")
 

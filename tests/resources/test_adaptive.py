@@ -150,3 +150,22 @@ def test_places_are_kept_and_freed():
         return most
 
     assert asyncio.run(run()) == 3
+
+
+def test_who_has_waited_longest_is_next_and_not_who_comes_back():
+    async def run() -> list[str]:
+        limit, order = AdaptiveLimit(1), list[str]()
+
+        async def one(name: str) -> None:
+            async with limit:
+                order.append(name)
+                await asyncio.sleep(0)
+
+        async def again_and_again() -> None:
+            for _ in range(3):
+                await one("again")
+
+        await asyncio.gather(again_and_again(), *(one(f"{n}") for n in range(3)))
+        return order
+
+    assert asyncio.run(run()) == ["again", "0", "1", "2", "again", "again"]
