@@ -74,7 +74,7 @@ def import_answers(
     else:
         _say(batch)
     for place, why in batch.failures.items():
-        sys.stderr.write(f"evals: {why if place in why else f'{place}: {why}'}\n")
+        sys.stderr.write(f"evals: {_placed(place, why)}\n")
     if batch.failures:
         sys.exit(1)
 
@@ -109,7 +109,7 @@ def _say(batch: Batch) -> None:
     for done in batch.done:
         _say_one(done, batch.found[done.file])
     for file, why in batch.left_out.items():
-        typer.echo(f"left out: {file}: {why}")
+        typer.echo(f"left out: {_placed(file, why)}")
     if batch.done:
         tasks = ",".join(done.task for done in batch.done)
         fewest = min(done.samples[0] for done in batch.done)
@@ -144,6 +144,10 @@ def _say_one(done: Imported, found: str) -> None:
         typer.echo(f"  {note}")
     if done.repeated:
         typer.echo(f"  answered more often than the others: {_some(done.repeated)}")
+
+
+def _placed(file: str, why: str) -> str:
+    return why if file in why else f"{file}: {why}"
 
 
 def _some(values: list[str]) -> str:

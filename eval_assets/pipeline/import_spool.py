@@ -27,11 +27,10 @@ _EMPTY = "an empty text, which stands for a missing answer here"
 
 @dataclass
 class Spooled:
-    """Answers in a file. rows: of the log; numbers: whether ids are whole numbers, and all of 1 to N."""
+    """Answers in a file. rows: their number; counted: whether their ids are just the numbers from 1 on."""
 
     file: IO[bytes]
     rows: int = 0
-    empty: int = 0
     counted: bool = False
 
     def batches(self) -> Iterator[list[dict[str, Any]]]:
@@ -49,7 +48,6 @@ def spool_answers(answers: Iterator[Answer], file: IO[bytes], options: Options, 
         for chunk in _chunks(answers):
             rows = [_row(answer, options, field) for answer in chunk]
             done.rows += len(rows)
-            done.empty += sum(row["text"] == "" for row in rows)
             for row in rows:
                 only_numbers = only_numbers and row["id"] is not None and row["id"].isdecimal() and len(row["id"]) < 10
                 if only_numbers:

@@ -156,7 +156,7 @@ def _outcome(
         )
     return Imported(
         name, task.task, log.format, log.path.name, 0, len(items.ids), 0, [], _by(match.way),
-        empty=spooled.empty, unmatched=unmatched, n_unmatched=n_unmatched, checked=match.agree, mismatched=listed,
+        unmatched=unmatched, n_unmatched=n_unmatched, checked=match.agree, mismatched=listed,
         n_mismatched=len(match.mismatched), notes=[*log.notes, *_other_wording(match)], model=log.model,
         settings=log.settings,
     )  # fmt: skip
@@ -237,6 +237,8 @@ def _answers(
                 reason = row["error"] or "no answer"
                 if len(done.failed) < LISTED or reason in done.failed:
                     done.failed[reason] = done.failed.get(reason, 0) + 1
+            elif not row["text"].strip():
+                done.empty += 1
             yield RecordedAnswer(
                 items.ids[position], sample, row["text"], row["error"], row["finish_reason"], row["reasoning"],
                 row["prompt_tokens"], row["completion_tokens"], row["served_by"],

@@ -15,7 +15,7 @@ _ZSTD = 93  # APPNOTE.TXT 4.4.5; zipfile knows it from Python 3.14 on
 _MEMBERS = 4_000_000
 _RATIO = 1100  # deflate cannot do more than 1032
 _SLACK = 64 * 2**20
-_LOCAL_HEADER = struct.Struct("<4s2x2s2s14x4xHH")  # signature, flags, method, lengths of name and extra field
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of name and extra field
 
 
 def check_archive(file: IO[bytes], path: Path, limits: Mapping[str, int], *, xml: bool = False) -> None:
@@ -64,7 +64,7 @@ def _read_zstd(archive: ZipFile, member: ZipInfo) -> bytes:
     file = archive.fp
     assert file is not None
     file.seek(member.header_offset)
-    signature, _, _, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    signature, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     if signature != b"PK\x03\x04":
         raise BadZipFile("its place in the file is another one")
     file.seek(name + extra, 1)
