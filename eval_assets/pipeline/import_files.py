@@ -114,7 +114,9 @@ def _task(log: Log, only: Sequence[str], renamed: dict[str, str]) -> TaskDef:
     except TaskError as error:
         if name in renamed:
             raise ImportRefused(f"{log.path}: --task {name}={renamed[name]}: {error}") from error
-        raise TaskError(f"{log.path} answers {name!r}, and no task is called so: --task {name}=OURS ({error})") from error
+        raise TaskError(
+            f"{log.path} answers {name!r}, and no task is called so: --task {name}=OURS ({error})"
+        ) from error
 
 
 def _refuse_several_models(logs: Sequence[Log]) -> None:

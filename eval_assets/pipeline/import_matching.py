@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from eval_assets.pipeline.import_evidence import asked_in, differences, digest_of, prompt_of
 from eval_assets.pipeline.import_spool import Spooled
 from eval_assets.pipeline.importers import ImportRefused
 from eval_assets.pipeline.importers.base import as_text
@@ -19,12 +18,8 @@ from resources.store import Store
 from task_defs import TaskDef
 
 WAYS = "id, row, question or field:NAME"
-# Fields that hold a benchmark's question, the likeliest first.
-_QUESTIONS = ("question", "query", "problem", "instruction", "prompt", "text", "input")
 _NONE = -1
-_SPACE = re.compile(r"\s+")
-_PICTURE = re.compile(r"<(image|video|audio)[ _]?\d*>|\[(image|video|audio)[ _]?\d*\]", re.IGNORECASE)
-_NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?")
+_LINES = 40  # of a prompt that may be the question
 
 
 @dataclass
@@ -82,7 +77,7 @@ class Items:
             for row in batch:
                 if name is None:
                     asked = question(self.task, row)
-                    yield position, {digest_of(text) for text in (_asked(asked.item.doc), _prompt(asked)) if text}
+                    yield position, {digest_of(text) for text in (asked_in(asked.item.doc), prompt_of(asked)) if text}
                 else:
                     value = json.loads(row["doc"]).get(name)
                     yield position, set() if value is None else {as_text(value)}
@@ -128,17 +123,29 @@ def _position(row: dict[str, Any], way: str, places: Mapping[str, int], count: i
     if way in ("row", "counted"):
         number = row["row"] if way == "row" else int(row["id"]) - 1
         return number if number is not None and 0 <= number < count else _NONE
-    key = row["id"] if way == "id" else row["question"] and digest_of(row["question"]) if way == "question" else None
-    if way.startswith("field:"):
-        key = row["field"]
+    if way == "question":
+        return _by_question(row["question"], places) if row["question"] else _NONE
+    key = row["id"] if way == "id" else row["field"]
     return places.get(key, _NONE) if key is not None else _NONE
+
+
+def _by_question(text: str, places: Mapping[str, int]) -> int:
+    """The item whose question a text is, or which is the only one that has some of its lines as its question."""
+    position = places.get(digest_of(text))
+    if position is not None:
+        return position
+    lines = [line for line in text.splitlines() if line.strip()][-_LINES:]
+    parts = {"\n".join(part) for i in range(len(lines)) for part in (lines[: i + 1], lines[i:], lines[i : i + 1])}
+    found = {places[key] for key in map(digest_of, parts) if key in places}
+    return found.pop() if len(found) == 1 else _NONE
 
 
 def _compare(items: Items, spooled: Spooled, match: Match) -> None:
     """What the log says of each item against what ours says.
 
     A kind of evidence that agrees nowhere is written another way in the log (an index for a letter, a picture in
-    the hash of a row): it counts against the match only where no other kind agrees either.
+    the hash of a row): it counts against the match only where no other kind agrees either. Of questions that is
+    believed only where all else agrees throughout: labels such as "yes" agree by chance.
     """
     found: dict[str, dict[int, str]] = {}
     number = 0
@@ -147,87 +154,42 @@ def _compare(items: Items, spooled: Spooled, match: Match) -> None:
         for row in batch:
             position = match.positions[number]
             if position != _NONE:
-                for kind, difference in _differences(row, ours[position]).items():
+                for kind, difference in differences(row, ours[position]).items():
                     if difference is None:
                         match.agree[kind] = match.agree.get(kind, 0) + 1
                     else:
                         match.differ[kind] = match.differ.get(kind, 0) + 1
                         found.setdefault(kind, {})[number] = difference
             number += 1
-    for kind in found:
-        if kind in match.agree or match.contradicted:
-            match.mismatched |= found[kind]
+    throughout = not any(kind in match.differ for kind in match.agree)
+    for kind, those in found.items():
+        if kind in match.agree or match.contradicted or (kind == "question" and not throughout):
+            match.mismatched = those | match.mismatched
 
 
-def _differences(row: dict[str, Any], ours: Question) -> dict[str, str | None]:
-    """Kind of evidence -> None where both say the same, else what they say."""
-    found: dict[str, str | None] = {}
-    if row["question"]:
-        found["question"] = None if same_question(row["question"], ours) else f"it asks {_short(row['question'])}"
-    if row["target"] and ours.item.target is not None:
-        same = same_target(row["target"], ours.item.target, ours.item.choices)
-        said = " or ".join(row["target"])
-        found["target"] = None if same else f"its target is {_short(said)}, ours {_short(str(ours.item.target))}"
-    if row["doc_hash"] and not ours.item.media:
-        same = row["doc_hash"] == row_hash(ours.item.doc)
-        found["row"] = None if same else "its row has other fields or values"
-    return found
+def unmatched(spooled: Spooled, match: Match, most: int) -> list[str]:
+    """The first answers that found no item, each once, as the log calls them."""
+    found: dict[str, None] = {}
+    number = 0
+    for batch in spooled.batches():
+        for row in batch:
+            if match.positions[number] < 0:
+                found[_named(row, match.way)] = None
+                if len(found) == most:
+                    return list(found)
+            number += 1
+    return list(found)
 
 
-def same_question(theirs: str, ours: Question) -> bool:
-    """Whether a log's question, or its whole prompt, is about our item: one holds the other, spaces apart."""
-    said = plain_text(theirs)
-    bare = _asked(ours.item.doc)
-    if bare and plain_text(bare) in said:
-        return True
-    prompt = plain_text(_prompt(ours))
-    return bool(said) and (said in prompt or (bool(prompt) and prompt in said))
+def _named(row: dict[str, Any], way: str) -> str:
+    given = {"row": row["row"], "question": row["question"], "id": row["id"], "counted": row["id"]}.get(
+        way, row["field"]
+    )
+    return row["where"] if given is None else str(given)[:80]
 
 
-def same_target(theirs: list[str], ours: Any, choices: tuple[str, ...] | None) -> bool:
-    """Whether a log's labels and ours have one in common, as text, number, letter, index or option."""
-    wanted = {_label(value) for value in (ours if isinstance(ours, (list, tuple)) else [ours])}
-    if isinstance(ours, (list, tuple)):
-        wanted.add(_label(str(list(ours))))
-    if isinstance(ours, bool):
-        wanted.add("yes" if ours else "no")
-    for index, option in enumerate(choices or ()):
-        names = {_label(option), _label(index), chr(ord("a") + index)}
-        if names & wanted:
-            wanted |= names
-            break
-    return any(_label(value) in wanted for value in theirs)
-
-
-def _label(value: Any) -> str:
-    text = plain_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
-    return str(float(text.replace(",", ""))) if _NUMBER.fullmatch(text) else text.strip("().")
-
-
-def row_hash(doc: Mapping[str, Any]) -> str:
-    """SHA-256 of a row as `doc_hash` of the LM Evaluation Harness has it (lm_eval/evaluator.py)."""
-    text = json.dumps(doc, indent=2, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def plain_text(text: str) -> str:
-    """Without pictures' placeholders, runs of space and the case of letters."""
-    return _SPACE.sub(" ", _PICTURE.sub(" ", text)).strip().casefold()
-
-
-def digest_of(text: str) -> str:
-    return hashlib.blake2b(plain_text(text).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-
-
-def _asked(doc: Mapping[str, Any]) -> str | None:
-    """The field that holds the question, by its usual names."""
-    return next((doc[name] for name in _QUESTIONS if isinstance(doc.get(name), str) and doc[name].strip()), None)
-
-
-def _prompt(asked: Question) -> str:
-    return " ".join(str(value) for m in asked.messages for kind, value in m.parts if kind == "text")
-
-
-def _short(text: str) -> str:
-    text = _SPACE.sub(" ", text).strip()
-    return repr(text if len(text) <= 60 else text[:60] + "…")
+def said(way: str) -> str:
+    """How items were found, in words."""
+    names = {"id": "item id", "row": "row number", "question": "the text of the question"}
+    names["counted"] = "row number (its ids count from 1)"
+    return names.get(way, f"the items' field {way.removeprefix('field:')!r}")

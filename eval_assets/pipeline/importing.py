@@ -13,7 +13,7 @@ from typing import Any
 
 from eval_assets.pipeline.files import spool
 from eval_assets.pipeline.import_choosing import DUPLICATES, Chosen, choose
-from eval_assets.pipeline.import_matching import WAYS, Items, Match, best_match
+from eval_assets.pipeline.import_matching import WAYS, Items, Match, best_match, said, unmatched
 from eval_assets.pipeline.import_spool import Spooled, spool_answers
 from eval_assets.pipeline.importers import Fields, ImportRefused, Log, Options, open_log
 from resources.models.checkpoint import Checkpoint
@@ -134,29 +134,29 @@ def _refuse_row_numbers(log: Log, ways: tuple[str, ...], spooled: Spooled, items
 def _outcome(
     log: Log, task: TaskDef, name: str, match: Match, spooled: Spooled, items: Items, rules: Rules
 ) -> Imported:
-    unmatched = _unmatched(spooled, match)
+    named = unmatched(spooled, match, LISTED)
     n_unmatched = spooled.rows - match.matched
     if not match.matched or (n_unmatched > spooled.rows // 2 and not rules.allow_mismatch):
         raise ImportRefused(
-            f"{n_unmatched} of {spooled.rows} rows of {log.path} match no item of {task.task} by {_by(match.way)} "
-            f"(such as {', '.join(map(repr, unmatched[:3]))}); its items are called "
+            f"{n_unmatched} of {spooled.rows} rows of {log.path} match no item of {task.task} by {said(match.way)} "
+            f"(such as {', '.join(map(repr, named[:3]))}); its items are called "
             f"{', '.join(map(repr, sorted(items.ids)[:3]))}; other ways: --match {WAYS}"
         )
     listed = _listed(spooled, match, items)
-    if match.mismatched and (match.contradicted or not rules.allow_mismatch):
-        nothing = " in nothing" if match.contradicted else ""
+    all_differ = len(match.mismatched) == match.matched
+    if match.mismatched and (all_differ or not rules.allow_mismatch):
         advice = (
-            "--no-check keeps them, if you know that it means the same" if match.contradicted
+            "If you know that they mean the same, --no-check keeps them" if all_differ
             else "--allow-mismatch keeps only those that agree"
         )  # fmt: skip
         raise ImportRefused(
-            f"{log.path} is of another version of {task.task}, or its items are not found by {_by(match.way)}: "
-            f"it agrees{nothing or ' not'} in {len(match.mismatched)} of {match.matched} answers: "
+            f"{log.path} is of another version of {task.task}, or its items are not those found by {said(match.way)}: "
+            f"{len(match.mismatched)} of {match.matched} answers differ: "
             f"{'; '.join(listed[:8])}{'; ...' if len(listed) > 8 else ''}. {advice}"
         )
     return Imported(
-        name, task.task, log.format, log.path.name, 0, len(items.ids), 0, [], _by(match.way),
-        unmatched=unmatched, n_unmatched=n_unmatched, checked=match.agree, mismatched=listed,
+        name, task.task, log.format, log.path.name, 0, len(items.ids), 0, [], said(match.way),
+        unmatched=named, n_unmatched=n_unmatched, checked=match.agree, mismatched=listed,
         n_mismatched=len(match.mismatched), notes=[*log.notes, *_other_wording(match)], model=log.model,
         settings=log.settings,
     )  # fmt: skip
@@ -167,28 +167,10 @@ def _other_wording(match: Match) -> list[str]:
     return [f"{_SAID[kind]} are written another way in the log and were not compared" for kind in kinds]
 
 
-def _unmatched(spooled: Spooled, match: Match) -> list[str]:
-    found: dict[str, None] = {}
-    number = 0
-    for batch in spooled.batches():
-        for row in batch:
-            if match.positions[number] < 0:
-                found[_named(row, match.way)] = None
-                if len(found) == LISTED:
-                    return list(found)
-            number += 1
-    return list(found)
-
-
-def _named(row: dict[str, Any], way: str) -> str:
-    given = {"row": row["row"], "question": row["question"], "id": row["id"], "counted": row["id"]}.get(way, row["field"])
-    return row["where"] if given is None else str(given)[:80]
-
-
 def _listed(spooled: Spooled, match: Match, items: Items) -> list[str]:
     """The items that differ, each once, with how."""
     found: dict[str, str] = {}
-    for number, difference in match.mismatched.items():
+    for number, difference in sorted(match.mismatched.items()):
         found.setdefault(items.ids[match.positions[number]], difference)
         if len(found) == LISTED:
             break
@@ -221,9 +203,7 @@ def _count(done: Imported, chosen: Chosen, items: Items) -> None:
         done.notes.append(f"{chosen.replaced} rows were left out for others that answer the same sample")
 
 
-def _answers(
-    spooled: Spooled, match: Match, chosen: Chosen, items: Items, done: Imported
-) -> Iterator[RecordedAnswer]:
+def _answers(spooled: Spooled, match: Match, chosen: Chosen, items: Items, done: Imported) -> Iterator[RecordedAnswer]:
     number = 0
     for batch in spooled.batches():
         for row in batch:
@@ -243,12 +223,6 @@ def _answers(
                 items.ids[position], sample, row["text"], row["error"], row["finish_reason"], row["reasoning"],
                 row["prompt_tokens"], row["completion_tokens"], row["served_by"],
             )  # fmt: skip
-
-
-def _by(way: str) -> str:
-    names = {"id": "item id", "row": "row number", "question": "the text of the question"}
-    names["counted"] = "row number (its ids count from 1)"
-    return names.get(way, f"the items' field {way.removeprefix('field:')!r}")
 
 
 def _provenance(log: Log, done: Imported) -> dict[str, Any]:

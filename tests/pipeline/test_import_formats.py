@@ -16,6 +16,8 @@ from resources.store.tables import open_table
 from tests.pipeline.importing import LM_EVAL, LM_EVAL_CHOICE, LMMS_EVAL, LMMS_EVAL_AGAIN, LOGS, stored
 from tests.pipeline.logs.make_logs import ANSWERS, ROWS
 
+TABLES = ("model-1b_Birds.xlsx", "model-old_Birds.xlsx", "model-1b_Birds.tsv", "model-1b_Birds.json")
+
 
 @pytest.fixture
 def task(store, folder):
@@ -87,7 +89,7 @@ def test_lmms_eval_repeats_are_samples_and_a_failed_request_is_no_answer(store, 
     assert done.failed == {"[LMMS_EVAL_REQUEST_FAILED after 5 retries] 429 Too Many Requests": 2}
 
 
-@pytest.mark.parametrize("name", ["model-1b_Birds.xlsx", "model-old_Birds.xlsx", "model-1b_Birds.tsv", "model-1b_Birds.json"])  # fmt: skip
+@pytest.mark.parametrize("name", TABLES)
 def test_vlmevalkit_tables_are_found_by_their_questions_and_a_formula_is_text(store, folder, name):
     choice = folder.rows(ROWS).task(judge="choice", doc_to_choice=["yes", "no"])
     ingest(choice, store)
@@ -172,7 +174,7 @@ def test_files_that_do_not_go_together_are_refused(store, folder, monkeypatch, t
 
 def test_a_format_that_is_asked_for_must_be_the_files(store, task):
     for path, format in ((LM_EVAL, "lmms-eval"), (LOGS / "inspect.eval", "plain"), (LM_EVAL, "inspect")):
-        with pytest.raises(ImportRefused, match="no log of|is a log of"):
+        with pytest.raises(ImportRefused, match=r"no log of|is a log of"):
             open_log(path, Options(), format)
     assert open_log(LM_EVAL, Options(), "lm-eval").format == "lm-eval"
 

@@ -117,7 +117,9 @@ def targets(value: Any) -> tuple[str, ...] | None:
     return tuple(as_text(v) for v in value) if isinstance(value, list) else (as_text(value),)
 
 
-_SECRET = re.compile(r"(?i)(api|access|auth|hf|private|secret)[_-]?(key|token)|^token$|secret|passw|authorization|cookie")
+_SECRET = re.compile(
+    r"(?i)(api|access|auth|hf|private|secret)[_-]?(key|token)|^token$|secret|passw|authorization|cookie"
+)
 _KEPT = 2000  # characters of a setting
 
 

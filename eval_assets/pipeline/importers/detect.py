@@ -123,5 +123,3 @@ def _document(text: str) -> str:
 def looks_like_log(path: Path) -> bool:
     """Whether a file of a folder is taken for a log by its name: samples of the two harnesses, inspect_ai's logs."""
     return _LOGS.fullmatch(path.name) is not None
-
-

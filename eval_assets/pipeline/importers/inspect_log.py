@@ -15,7 +15,16 @@ from typing import Any
 from zipfile import ZipFile
 
 from eval_assets.pipeline.importers.archive import check_archive, read_member
-from eval_assets.pipeline.importers.base import Answer, ImportRefused, Log, Options, as_text, kept_settings, shape_of, targets
+from eval_assets.pipeline.importers.base import (
+    Answer,
+    ImportRefused,
+    Log,
+    Options,
+    as_text,
+    kept_settings,
+    shape_of,
+    targets,
+)
 from eval_assets.pipeline.importers.json_stream import stream_json
 
 HEADER, START = "header.json", "_journal/start.json"

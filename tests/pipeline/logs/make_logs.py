@@ -38,7 +38,7 @@ def inspect_logs() -> None:
     from inspect_ai.scorer import includes
     from inspect_ai.solver import generate
 
-    def reply(messages, tools, choice, config): 
+    def reply(messages, tools, choice, config):
         prompt = messages[-1].text
         if " heron " in prompt:
             raise RuntimeError("rate limit: 429 Too Many Requests")
@@ -49,7 +49,7 @@ def inspect_logs() -> None:
         stop = "max_tokens" if " emu " in prompt else "content_filter" if " wren " in prompt else "stop"
         return counted(ModelOutput.from_content("mockllm/birds", text, stop))
 
-    def counted(output): 
+    def counted(output):
         output.usage = ModelUsage(input_tokens=11, output_tokens=3, total_tokens=14)
         return output
 
@@ -90,9 +90,9 @@ def harness_task(folder: Path) -> dict:
 def lm_eval_logs() -> None:
     """lm-evaluation-harness: two answers an item, two filters; and the same as a task of log-likelihoods."""
     from lm_eval.api.model import LM
+    from lm_eval.api.task import ConfigurableTask
     from lm_eval.evaluator import simple_evaluate
     from lm_eval.loggers import EvaluationTracker
-    from lm_eval.api.task import ConfigurableTask
 
     class Birds(LM):
         asked = 0
@@ -122,7 +122,9 @@ def lm_eval_logs() -> None:
         choice["metric_list"] = [{"metric": "acc"}]
         tasks = [ConfigurableTask(config=made), ConfigurableTask(config=choice)]
         tracker = EvaluationTracker(output_path=folder)
-        found = simple_evaluate(Birds(), model_args="pretrained=birds/model-1b", tasks=tasks, evaluation_tracker=tracker)
+        found = simple_evaluate(
+            Birds(), model_args="pretrained=birds/model-1b", tasks=tasks, evaluation_tracker=tracker
+        )
         samples = found.pop("samples")
         tracker.save_results_aggregated(results=found, samples=samples)
         for name, rows in samples.items():
