@@ -1,8 +1,8 @@
 """inspect_ai's logs: `.eval`, a zip of one JSON file a sample, and `.json`, the same as one document.
 
 Members of the zip (inspect_ai/log/_recorders/eval.py): `header.json` at the end of a run, `_journal/start.json` from
-its beginning, `samples/<id>_epoch_<n>.json`, or `samples/<id>_epoch_<n>/sample.json` where samples are chunked. From
-0.3.1xx on they are packed by zstd.
+its beginning, `samples/<id>_epoch_<n>.json`, or `samples/<id>_epoch_<n>/sample.json` where samples are chunked.
+Current versions pack them by zstd.
 """
 
 from __future__ import annotations
