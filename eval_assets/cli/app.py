@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from eval_assets.cli import curve, engines, models, power, push, running, sampling, showing
+from eval_assets.cli import curve, engines, importing, models, power, push, running, sampling, showing
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -21,7 +21,7 @@ app.add_typer(engines_app, name="engines")
 
 app.command("tasks")(showing.tasks)
 app.command("ingest")(running.ingest)
-app.command("import-answers")(models.import_answers)
+app.command("import-answers")(importing.import_answers)
 app.command("run")(running.run)
 app.command("plan")(showing.plan)
 app.command("report")(showing.report)
@@ -37,6 +37,7 @@ app.command("blind")(sampling.blind)
 app.command("push")(push.push)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)
+checkpoints_app.command("show")(models.show_checkpoint)
 engines_app.command("list")(engines.list_engines)
 engines_app.command("logs")(engines.logs)
 engines_app.command("stop")(engines.stop)
@@ -72,7 +73,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from eval_assets.cli.runs import RunFailed
     from eval_assets.pipeline.cell import UnknownCheckpoint
     from eval_assets.pipeline.comparing import NotComparable
-    from eval_assets.pipeline.importing import ImportRefused
+    from eval_assets.pipeline.importers import ImportRefused
     from eval_assets.pipeline.ingest import DuplicateIds
     from eval_assets.pipeline.item_scores import NotScored
     from eval_assets.pipeline.metrics import UnknownMetric

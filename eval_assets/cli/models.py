@@ -1,7 +1,8 @@
-"""`evals checkpoints` and `evals import-answers`."""
+"""`evals checkpoints`: adding, listing and showing."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,32 +89,25 @@ def _absolute(source: str) -> str:
     return str(path.resolve()) if path.is_dir() else source
 
 
-def import_answers(
-    file: Annotated[Path, typer.Argument(help="JSONL or Parquet, one answer a row.")],
-    task: Annotated[str, typer.Option(help="The task that was answered.")],
-    name: Annotated[str, typer.Option(help="The checkpoint's name from now on.")],
-    response_field: Annotated[str, typer.Option(help="Field with the answer; dots lead into nested fields.")],
-    id_field: Annotated[
-        str | None, typer.Option(help="Field with the item's id, or one whose values the items have too.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Keep recorded answers (another harness's log) as a checkpoint that is judged like any other."""
-    from dataclasses import asdict
+def show_checkpoint(name: Annotated[str, typer.Argument(help="Its key.")], as_json: Json = False) -> None:
+    """What is known of a checkpoint; of recorded answers also where they come from, task by task."""
+    from eval_assets.pipeline.cell import find_checkpoint
+    from resources.store.records import imports
+    from resources.store.tables import quoted
 
-    from eval_assets.cli.runs import ensure_dataset
-    from eval_assets.pipeline.importing import import_answers as keep
-    from task_defs import load_task
-
-    definition = load_task(task)
-    ensure_dataset(store(), definition)
-    done = keep(store(), file, definition, name, id_field=id_field, response_field=response_field)
+    record = find_checkpoint(store(), name).record()
+    rows = imports(store()).rows(f"checkpoint = {quoted(name)}")
+    rows = [{**row, **{part: json.loads(row[part]) for part in ("settings", "details")}} for row in rows]
     if as_json:
-        print_json(asdict(done))
+        print_json({**record, "imports": rows})
         return
-    typer.echo(f"{done.checkpoint}: {done.answers} answers to {done.items} items of {done.task} ({done.matched_by})")
-    if done.items_without:
-        typer.echo(f"{done.items_without} items have no recorded answer: they will be unscored")
-    if done.unmatched:
-        typer.echo(f"rows that match no item: {', '.join(done.unmatched[:5])} ...")
-    typer.echo(f"next: evals run --checkpoint {done.checkpoint} --tasks {done.task}")
+    for field, value in record.items():
+        if value is not None:
+            typer.echo(f"{field}: {value}")
+    for row in sorted(rows, key=lambda row: row["task"]):
+        typer.echo(
+            f"{row['task']}: {row['answers']} answers of {row['model'] or 'a model that is not named'} from "
+            f"{row['file']} ({row['format']}, sha256 {row['sha256'][:12]}, {row['at']:%Y-%m-%d})"
+        )
+        for field, value in row["settings"].items():
+            typer.echo(f"  {field}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")

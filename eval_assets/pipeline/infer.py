@@ -141,7 +141,8 @@ class _Inference:
                     in_a_row = 0
                     self.done.asked += 1
                     self.done.errors += response.error is not None
-                    if response.usage or response.error is None:
+                    # What a recorded answer cost was spent elsewhere.
+                    if not self.cell.by_item and (response.usage or response.error is None):
                         self.spend.add(response.usage)
                     await writer.add(row_of(asked, separated(response, self.cell.reasoning_tags), self.run_id))
                 else:

@@ -100,6 +100,22 @@ _SUMMARY = pa.schema(
     ]
 )
 
+# Where the recorded answers of a checkpoint come from, task by task.
+_IMPORT = pa.schema(
+    [
+        ("checkpoint", _TEXT),
+        ("task", _TEXT),
+        ("format", _TEXT),  # inspect, lm-eval, lmms-eval, vlmevalkit, plain
+        ("file", _TEXT),  # its name
+        ("sha256", _TEXT),  # of the file
+        ("model", _TEXT),  # that the log names
+        ("settings", _TEXT),  # JSON: generation parameters and versions that the log names
+        ("answers", pa.int64()),
+        ("details", _TEXT),  # JSON: coverage, how items were found, what was compared and what was left out
+        ("at", _TIME),
+    ]
+)
+
 
 def checkpoints(store: Store) -> KeyedTable:
     return KeyedTable(store.table("checkpoints"), _CHECKPOINT, ["checkpoint"])
@@ -123,3 +139,7 @@ def wanted(store: Store) -> KeyedTable:
 
 def summary(store: Store) -> KeyedTable:
     return KeyedTable(store.table("summary"), _SUMMARY, ["checkpoint", "task", "metric"])
+
+
+def imports(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("imports"), _IMPORT, ["checkpoint", "task"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eval_assets.pipeline.importing import ImportRefused, import_answers
+from eval_assets.pipeline.importers import ImportRefused
+from eval_assets.pipeline.importing import import_answers
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import identify_checkpoint, register
 from resources.models.checkpoint import Checkpoint
@@ -47,7 +48,7 @@ def stored(store, name="old") -> list[tuple]:
 def test_nested_fields_are_reached_with_dots(store, task, log):
     path = log([{"meta": {"id": f"q{i}"}, "output": {"text": f"a{i}"}} for i in range(4)])
     done = take(store, path, task, "meta.id", "output.text")
-    assert (done.answers, done.items, done.items_without, done.matched_by) == (4, 4, 0, "item id = meta.id")
+    assert (done.answers, done.items, done.items_without, done.matched_by) == (4, 4, 0, "item id")
     assert stored(store) == [(f"q{i}", 0, f"a{i}") for i in range(4)]
     assert identify_checkpoint(store, "old").model == "recorded"
 
@@ -68,7 +69,7 @@ def test_by_row_number_there_must_be_as_many_rows_as_items(store, task, log):
 def test_by_a_field_whose_values_are_unique(store, task, log):
     path = log([{"question": f"Question {i}?", "text": f"a{i}"} for i in (2, 0, 3)])
     done = take(store, path, task, "question")
-    assert (done.matched_by, done.items_without) == ("the items' field question", 1)
+    assert (done.matched_by, done.items_without) == ("the items' field 'question'", 1)
     assert stored(store) == [("q0", 0, "a0"), ("q2", 0, "a2"), ("q3", 0, "a3")]
     with pytest.raises(ImportRefused, match="two items of birds have the same 'topic'"):
         take(store, log([{"topic": "birds", "text": "a"}]), task, "topic")
@@ -120,10 +121,11 @@ def test_bytes_that_are_no_text_are_told(store, task, tmp_path):
         take(store, tmp_path / "absent.jsonl", task)
 
 
-def test_answers_that_are_no_text_are_kept_as_json_and_null_as_empty(store, task, log):
+def test_answers_that_are_no_text_are_kept_as_json_and_null_as_a_missing_one(store, task, log):
     values = ["a \ud83d", None, 7, {"x": ["ü"]}]
-    take(store, log([{"id": f"q{i}", "text": value} for i, value in enumerate(values)]), task)
-    assert [row[2] for row in stored(store)] == ["a \ufffd", "", "7", json.dumps({"x": ["ü"]})]
+    done = take(store, log([{"id": f"q{i}", "text": value} for i, value in enumerate(values)]), task)
+    assert [row[2] for row in stored(store)] == ["a \ufffd", None, "7", '{"x": ["ü"]}']
+    assert (done.answers, done.failed) == (3, {"the log has no answer here (null)": 1})
 
 
 def test_parquet_is_read_like_json_lines(store, task, tmp_path):
