@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from eval_assets.pipeline.catalogue import catalogue
 from eval_assets.pipeline.ingest import ingest, items_of
 from eval_assets.pipeline.metrics import task_metrics
-from eval_assets.pipeline.catalogue import catalogue
 from judges import TextJudge, get_judge
 from task_defs import compile_task, judge_spec, list_tasks, load_task
 from tests.catalog_rows import ROWS, beside, place
@@ -87,9 +87,8 @@ def _stored(store, task):
 
 def test_every_file_beside_belongs_to_a_task():
     folders = {load_task(name).data_folder for name in TASKS} | set(TASKS)
-    stray = [
-        path.name for path in ROWS.iterdir() if path.name != "README.md" and path.name.split(".")[0] not in folders
-    ]
+    names = {path.name.removesuffix(".jsonl").removesuffix(".prompt.txt") for path in ROWS.iterdir()}
+    stray = sorted(names - folders - {"README.md"})
     assert stray == []
 
 
