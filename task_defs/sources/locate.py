@@ -26,12 +26,14 @@ class Found:
     """What was found: files that are read here, or a path for the `datasets` package.
 
     root: the data folder, None for the hub. kind: jsonl, parquet, lance or huggingface.
+    tried: the places of EVAL_DATA where nothing was, in words.
     """
 
     kind: str
     root: Path | None
     files: tuple[Path, ...] = ()
     path: str = ""
+    tried: tuple[str, ...] = ()
 
 
 def data_roots_from_env() -> list[Path]:
@@ -56,7 +58,12 @@ def locate(task: TaskDef, data_roots: Sequence[Path]) -> Found:
         elif found := _in_place(task, place, tried):
             return found
     if task.source in ("auto", "huggingface") and _HUB_ID.fullmatch(task.dataset_path):
-        return Found("huggingface", None, path=task.dataset_path)
+        return Found(
+            "huggingface",
+            None,
+            path=task.dataset_path,
+            tried=tuple(t for t in tried if t.startswith(tuple(map(str, data_roots)))),
+        )
     folder = task.data_folder or task.task
     names = ", ".join(task.data_files.get(task.test_split, ())) or f"the split '{task.test_split}'"
     mark = task.mark("data_files") or task.mark("dataset_path")

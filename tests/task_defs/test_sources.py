@@ -169,11 +169,16 @@ def test_an_image_folder_and_image_columns_through_datasets_keep_their_bytes(tmp
 def test_the_hub_out_of_reach_says_how_to_get_the_data(monkeypatch):
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    source = open_source(made(dataset_path="nobody/birds", dataset_revision="abc"), [])
+    unpack = {"data": "unpack birds.zip there"}
+    task = made(dataset_path="nobody/birds", dataset_revision="abc", metadata=unpack)
+    source = open_source(task, ["/nowhere/data"])
     assert source.origin == "nobody/birds@abc"
     with pytest.raises(TaskError) as caught:
         list(source.rows())
-    assert "hf download nobody/birds --repo-type dataset --local-dir $EVAL_DATA/birds" in str(caught.value)
+    said = str(caught.value).splitlines()
+    assert "on this machine (/nowhere/data/birds: not there)" in said[1]
+    assert said[3] == "  hf download nobody/birds --repo-type dataset --revision abc --local-dir $EVAL_DATA/birds"
+    assert said[4] == "  then unpack birds.zip there"
 
 
 def test_without_the_datasets_package_the_command_is_told(monkeypatch):
