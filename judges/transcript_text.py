@@ -23,7 +23,7 @@ def normaliser(name: Normaliser) -> Callable[[str], str]:
     basic:           in lower case, without punctuation except inside numbers; apostrophes go as well.
     whisper_basic:   Whisper's for any language: lower case, brackets with what is in them, marks and symbols removed.
     whisper_english: Whisper's for English: also contractions, numbers, British spellings and titles in one form, and
-                     fillers ("uhm") removed. Leaderboards of speech recognition use it.
+                     fillers ("um") removed. Leaderboards of speech recognition use it.
     """
     match name:
         case "none":
