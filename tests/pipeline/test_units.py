@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from eval_assets.pipeline.cell import Variant
 from eval_assets.pipeline.comparing import compare_cells
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.metrics import TaskMetric, UnknownMetric, bounds, difference, estimate
@@ -217,3 +218,15 @@ def test_macro_over_of_a_corpus_metric_and_the_difference_turned_round():
     assert estimate(metric, items).value == pytest.approx(np.mean(parts))
     same = difference(metric, items, items, margin=0.1)
     assert (same.mean_diff, same.p_value) == (0.0, 1.0)
+
+
+def test_captions_are_weighed_by_all_items_of_the_data_set(bench, folder, rows, endpoint):
+    """CIDEr of a part of the items is the mean of what these items score in the whole."""
+    captions = [["a red bus on a street", "a bus drives by"], ["two dogs in snow", "dogs play in the snow"], ["a cat"]]
+    endpoint.answer = lambda request, number: Reply(text=captions[numbered(request)][0])
+    data = [{**row, "answer": c} for row, c in zip(rows(3), captions, strict=True)]
+    task = folder.rows(data).task(judge="cider", metric_list=["cider"])
+    whole = [row["score"] for row in bench.scored(task)]
+    assert min(whole[:2]) > 4  # each caption is one of its references
+    part = bench.report(task, Variant(limit=2))["metrics"]["cider"]
+    assert part["value"] == pytest.approx(np.mean(whole[:2]))
