@@ -134,7 +134,7 @@ def compare(
                 equivalent = max(noninferior, t_upper_tail((margin - value) / spread.se, spread.df))
         else:
             t = math.copysign(math.inf, value) if value else 0.0
-            p, noninferior, equivalent = _without_variation(value, n_clusters, margin, within_one)
+            p, noninferior, equivalent = without_variation(value, n_clusters, margin, within_one)
             method += "; no test of a mean: the differences do not vary"
             note = _why_no_width(value, n_clusters, level)
             if margin is not None and math.isnan(noninferior):
@@ -161,7 +161,7 @@ def compare(
     )
 
 
-def _without_variation(
+def without_variation(
     value: float, n_clusters: int, margin: float | None, within_one: bool
 ) -> tuple[float, float, float]:
     """p of difference, non-inferiority and equivalence where all clusters agree and t is 0/0 or infinite.

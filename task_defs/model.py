@@ -123,6 +123,8 @@ class MetricSpec(BaseModel):
     metric:     the name under which the judge declares it.
     name:       the name under which it is reported (default: `metric`).
     macro_over: a field of `report_by`: the metric in each of its categories, then their plain mean.
+    worst_over: a field: items that share its value are one unit, which scores what the worst of them does (for
+                scores of 0 and 1: all right). With macro_over, units lie inside its categories.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -130,6 +132,7 @@ class MetricSpec(BaseModel):
     metric: str
     name: str = ""
     macro_over: str | None = None
+    worst_over: str | None = None
     higher_is_better: Annotated[bool, Field(strict=True)] | None = None
 
     @model_validator(mode="before")
@@ -233,6 +236,11 @@ class TaskDef(BaseModel):
                 raise fault(name, "doc_to_messages is the whole conversation: leave this field out, or empty")
         if self.system_prompt and isinstance(self.doc_to_messages, tuple) and self.doc_to_messages[0].role == "system":
             raise fault("system_prompt", "doc_to_messages begins with a system message: keep one of them")
+
+    @property
+    def group_fields(self) -> tuple[str, ...]:
+        """The fields whose equal values make units of several items (`worst_over`), each once."""
+        return tuple(dict.fromkeys(m.worst_over for m in self.metric_list if m.worst_over))
 
     @property
     def scores_target(self) -> bool:

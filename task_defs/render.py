@@ -49,6 +49,7 @@ class TaskFunctions:
         self._cluster = None if task.cluster_key is None else reader(task.cluster_key)
         self._window = window_rule(task.video)
         self._categories = {name: field_rule(name) for name in task.report_by}
+        self._groups = {name: field_rule(name) for name in task.group_fields}
 
     def _call(self, field: str, function: Callable[[Doc], Any], doc: Doc, item: str = "") -> Any:
         try:
@@ -177,6 +178,11 @@ class TaskFunctions:
     def categories(self, doc: Doc, item: str = "") -> dict[str, str]:
         """Each field of `report_by` with this row's value; a null one is left out."""
         found = {n: self._call("report_by", read, doc, item) for n, read in self._categories.items()}
+        return {name: _word(value) for name, value in found.items() if value is not None}
+
+    def groups(self, doc: Doc, item: str = "") -> dict[str, str]:
+        """Each field of `worst_over` with this row's value; a null one is left out."""
+        found = {n: self._call("metric_list", read, doc, item) for n, read in self._groups.items()}
         return {name: _word(value) for name, value in found.items() if value is not None}
 
 

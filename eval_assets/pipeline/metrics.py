@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from eval_assets.pipeline.item_scores import ItemScores
 from eval_assets.pipeline.scoring import task_judge
+from eval_assets.pipeline.units import units_of
 from judges import Metric
 from stats import (
     Estimate,
     PairedDifference,
+    corpus_estimate,
     mean_estimate,
     minimum_detectable_effect,
+    paired_corpus_difference,
     paired_difference,
     paired_ratio_difference,
+    pseudo_values,
     ratio_estimate,
     stratified_estimate,
     variance_components,
@@ -25,6 +29,8 @@ from task_defs import TaskDef
 if TYPE_CHECKING:
     import numpy as np
 
+SEED = 0  # of every bootstrap: the same scores give the same report
+
 
 class UnknownMetric(ValueError):
     """The task asks for a metric that its judge does not offer."""
@@ -32,17 +38,27 @@ class UnknownMetric(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TaskMetric:
-    """A metric under the name the task gives it. macro_over: a plain mean over this field's values."""
+    """A metric under the name the task gives it.
+
+    macro_over: a plain mean over this field's values; worst_over: of groups that share this field's value.
+    """
 
     name: str
     metric: Metric
     macro_over: str | None = None
     higher_is_better: bool = True
+    worst_over: str | None = None
 
     @property
     def aggregation(self) -> str:
-        kind = "ratio of sums" if self.metric.kind == "ratio" else "mean"
-        return f"{kind}, macro over {self.macro_over}" if self.macro_over else kind
+        kind = {"mean": "mean", "ratio": "ratio of sums", "corpus": "statistic of the corpus"}[self.metric.kind]
+        worst = f" of the worst in each {self.worst_over}" if self.worst_over else ""
+        return f"{kind}{worst}" + (f", macro over {self.macro_over}" if self.macro_over else "")
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the mean over items, all weighing alike."""
+        return self.metric.kind == "mean" and not self.macro_over and not self.worst_over
 
 
 def task_metrics(task: TaskDef) -> list[TaskMetric]:
@@ -57,22 +73,40 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
                 f"task {task.task}: judge {task.judge['name']!r} offers {', '.join(offered)}, not {spec.metric!r}"
             )
         metric = offered[spec.metric]
+        if spec.worst_over and not (metric.kind == "mean" and list(metric.numerator.values()) == [1.0]):
+            raise UnknownMetric(
+                f"task {task.task}: {spec.name!r} asks for the worst in each {spec.worst_over}, and {spec.metric!r} "
+                "has no score of an item by itself: worst_over goes with a mean, such as accuracy"
+            )
         better = metric.higher_is_better if spec.higher_is_better is None else spec.higher_is_better
-        found.append(TaskMetric(spec.name, metric, spec.macro_over, better))
+        found.append(TaskMetric(spec.name, metric, spec.macro_over, better, spec.worst_over))
     return found
 
 
 def estimate(metric: TaskMetric, scores: ItemScores, level: float = 0.95) -> Estimate:
     """The metric with its interval, by the estimator that its kind asks for."""
-    if metric.macro_over:
-        scores = scores.take(_in_a_category(metric.macro_over, scores))
-    top, bottom = scores.parts(metric.metric)
-    if metric.macro_over:
-        strata = scores.by[metric.macro_over]
-        return stratified_estimate(top, strata, scores.clusters, denominator=bottom, level=level)
+    units = units_of(metric, scores).of(scores)
+    strata = units.by[metric.macro_over] if metric.macro_over else None
+    if metric.metric.corpus is not None:
+        sums = units.sums(metric.metric)
+        return corpus_estimate(sums, metric.metric.corpus, units.clusters, strata=strata, seed=SEED, level=level)
+    top, bottom = units.parts(metric.metric)
+    if strata is not None:
+        return stratified_estimate(top, strata, units.clusters, denominator=bottom, level=level)
     if bottom is not None:
-        return ratio_estimate(top, bottom, scores.clusters, level=level)
-    return mean_estimate(top, scores.clusters, level=level)
+        return ratio_estimate(top, bottom, units.clusters, level=level)
+    return mean_estimate(top, units.clusters, level=level)
+
+
+def columns(metric: TaskMetric, units: ItemScores) -> tuple[np.ndarray, np.ndarray | None]:
+    """(u,) numerators and denominators of the units, or None for a mean; in strata, of each stratum.
+
+    A statistic of the corpus has no such parts: its pseudo-values stand for them, to first order.
+    """
+    if metric.metric.corpus is None:
+        return units.parts(metric.metric)
+    strata = units.by[metric.macro_over] if metric.macro_over else None
+    return pseudo_values(units.sums(metric.metric), metric.metric.corpus, strata), None
 
 
 def difference(
@@ -91,14 +125,18 @@ def _difference(
 ) -> PairedDifference:
     import numpy as np
 
-    if metric.macro_over:
-        rows = _in_a_category(metric.macro_over, a)
-        a, b = a.take(rows), b.take(rows)
+    units = units_of(metric, a)
+    a, b = units.of(a), units.of(b)
+    strata = a.by[metric.macro_over] if metric.macro_over else None
+    if metric.metric.corpus is not None:
+        return paired_corpus_difference(
+            a.sums(metric.metric), b.sums(metric.metric), metric.metric.corpus, a.clusters,
+            strata=strata, seed=SEED, level=level, margin=margin,
+        )  # fmt: skip
     top_a, bottom_a = a.parts(metric.metric)
     top_b, bottom_b = b.parts(metric.metric)
-    if bottom_a is None and not metric.macro_over:
+    if bottom_a is None and strata is None:
         return paired_difference(top_a, top_b, a.clusters, level=level, margin=margin)
-    strata = a.by[metric.macro_over] if metric.macro_over else None
     ones = np.ones(len(top_a))
     return paired_ratio_difference(
         top_a, ones if bottom_a is None else bottom_a, top_b, ones if bottom_b is None else bottom_b,
@@ -114,7 +152,7 @@ def detectable(metric: TaskMetric, a: ItemScores, b: ItemScores, found: Mapping[
     comes from its standard error, clusters included. NaN and None where nothing varies or could be estimated.
     """
     planning: dict[str, Any] | None = None
-    if metric.metric.kind == "mean" and not metric.macro_over:
+    if metric.plain:
         components = variance_components(a.parts(metric.metric)[0], a.clusters, baseline=b.parts(metric.metric)[0])
         planning = components.planning() if components.total > 0 else None
     elif found["se"] > 0:
@@ -125,17 +163,12 @@ def detectable(metric: TaskMetric, a: ItemScores, b: ItemScores, found: Mapping[
     }
 
 
-def _in_a_category(field: str, scores: ItemScores) -> np.ndarray:
-    """(n,) whether the item has a value of the field: having none is no category of its own."""
-    return scores.by[field] != ""  # type: ignore[no-any-return]
-
-
 def metric_fields(metric: TaskMetric, scores: ItemScores) -> dict[str, Any]:
     """The estimate as a report shows it, coverage beside it."""
     lowest, highest = bounds(metric, scores)
     return {
         **asdict(estimate(metric, scores)),
-        "coverage": scores.coverage,
+        "coverage": units_of(metric, scores).of(scores).coverage if metric.worst_over else scores.coverage,
         "lowest": lowest,
         "highest": highest,
         "aggregation": metric.aggregation,
@@ -150,16 +183,32 @@ def bounds(metric: TaskMetric, scores: ItemScores) -> tuple[float, float]:
     """
     import numpy as np
 
-    if metric.macro_over:
-        scores = scores.take(_in_a_category(metric.macro_over, scores))
-    values, bottom = scores.parts(metric.metric)
-    known = values[~np.isnan(values)]
-    if bottom is not None or not len(values) or (known < 0).any() or (known > 1).any():
+    if metric.metric.kind != "mean":
         return float("nan"), float("nan")
-    share = scores.scored / scores.samples
-    low = np.where(share > 0, values, 0.0) * share  # scored without a value: the metric is not of this item
-    rows = ~np.isnan(low)
-    low, share = low[rows], share[rows]
-    of = scores.by[metric.macro_over][rows] if metric.macro_over else np.zeros(len(low))
-    ends = [(low[of == k].mean(), (low + 1 - share)[of == k].mean()) for k in sorted(set(of))]
-    return (float(np.mean([e[0] for e in ends])), float(np.mean([e[1] for e in ends]))) if ends else (float("nan"),) * 2
+    units = units_of(metric, scores)
+    if metric.worst_over:
+        ends = [units.of(_filled(scores, value)) for value in (0.0, 1.0)]
+        low, high = (end.parts(metric.metric)[0] for end in ends)
+        items, known = ends[0], scores.combined(metric.metric.numerator)
+    else:
+        items = units.of(scores)
+        known = items.parts(metric.metric)[0]
+        share = items.scored / items.samples
+        low = np.where(share > 0, known, 0.0) * share
+        high = low + 1 - share
+    rows, known = ~np.isnan(low), known[~np.isnan(known)]  # scored without a value: the metric is not of this item
+    if not rows.any() or (known < 0).any() or (known > 1).any():
+        return float("nan"), float("nan")
+    low, high = low[rows], high[rows]
+    of = items.by[metric.macro_over][rows] if metric.macro_over else np.zeros(len(low))
+    means = [(low[of == k].mean(), high[of == k].mean()) for k in sorted(set(of))]
+    return float(np.mean([m[0] for m in means])), float(np.mean([m[1] for m in means]))
+
+
+def _filled(scores: ItemScores, value: float) -> ItemScores:
+    """The same with this value for every sample that is unscored."""
+    import numpy as np
+
+    unscored = np.isnan(scores.sampled["score"])
+    sampled = {name: np.where(unscored, value, table) for name, table in scores.sampled.items()}
+    return replace(scores, sampled=sampled)

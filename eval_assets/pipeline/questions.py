@@ -176,9 +176,10 @@ def _labels(task: TaskDef, batches: Rows) -> Iterator[str]:
     for batch in batches:
         for row in batch:
             item = item_of(task, row)
-            yield label_hash(item, functions.categories(item.doc, item.id))
+            yield label_hash(item, functions.categories(item.doc, item.id), functions.groups(item.doc, item.id))
 
 
-def label_hash(item: Item, categories: Mapping[str, str]) -> str:
+def label_hash(item: Item, categories: Mapping[str, str], groups: Mapping[str, str]) -> str:
     """Of what scoring and reporting know of an item beside its question."""
-    return digest([item.id, item.target, list(item.choices or ()), item.cluster, dict(categories)])
+    known = [item.id, item.target, list(item.choices or ()), item.cluster, dict(categories)]
+    return digest([*known, dict(groups)] if groups else known)
