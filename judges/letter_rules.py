@@ -1,15 +1,27 @@
-"""How benchmarks read an option's letter from a response: their published rules, one function each.
+"""Published rules for an option's letter, of video benchmarks and of texts: see `judges.choice_rules`.
 
-Each takes the response without white space at its ends and the item's options, and gives a letter or
-None. They keep the faults of what is published, so that a figure can be held against those in papers;
-what is known to be one is said. A letter that the item does not have is an answer, and a wrong one.
+What is known to be a fault of a rule is kept and said. A letter that the item does not have is an
+answer, and a wrong one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
+LetterRule = Literal[
+    "videomme",
+    "longvideobench",
+    "mvbench",
+    "mlvu",
+    "streamingbench",
+    "perceptiontest",
+    "tempcompass",
+    "tempcompass_captions",
+    "mmlu_pro",
+    "gpqa",
+]
 Rule = Callable[[str, Sequence[str]], str | None]
 
 _PREFIXES = ("The best answer is", "The correct answer is", "The answer is", "The answer")
@@ -29,7 +41,7 @@ def videomme(text: str, choices: Sequence[str]) -> str | None:
 def longvideobench(text: str, choices: Sequence[str]) -> str | None:
     """LongVideoBench's own, as its authors gave it to lmms-eval: all eight openings, letters A to E.
 
-    Where no letter is found it takes a random option.
+    Draws an option where no letter is found.
     """
     return _first_capital(text, (*_PREFIXES, *_MORE_PREFIXES), "ABCDE")
 
@@ -88,7 +100,7 @@ def tempcompass_captions(text: str, choices: Sequence[str]) -> str | None:
 def mmlu_pro(text: str, choices: Sequence[str]) -> str | None:
     """MMLU-Pro's `compute_accuracy.py`: "answer is (X)", else the last "Answer: X" of a line, else the last letter.
 
-    Letters are A to J. Where there is none it takes a random option.
+    Letters are A to J. Draws an option where there is none.
     """
     found = (
         re.search(r"answer is \(?([A-J])\)?", text)
@@ -132,17 +144,24 @@ def _capital(text: str) -> str | None:
     return text if len(text) == 1 and "A" <= text <= "Z" else None
 
 
-RULES: dict[str, Rule] = {
-    "videomme": videomme,
-    "longvideobench": longvideobench,
-    "mvbench": mvbench,
-    "mlvu": mlvu,
-    "streamingbench": first_character,
-    "perceptiontest": first_word_letter,
-    "tempcompass": tempcompass,
-    "tempcompass_captions": tempcompass_captions,
-    "mmlu_pro": mmlu_pro,
-    "gpqa": gpqa,
+def _of_stripped(rule: Rule) -> Rule:
+    """The rule of a text without the space at its ends, which every one of these codes takes off."""
+    return lambda text, choices: rule(text.strip(), choices)
+
+
+LETTER_RULES: Mapping[str, Rule] = {
+    "videomme": _of_stripped(videomme),
+    "longvideobench": _of_stripped(longvideobench),
+    "mvbench": _of_stripped(mvbench),
+    "mlvu": _of_stripped(mlvu),
+    "streamingbench": _of_stripped(first_character),
+    "perceptiontest": _of_stripped(first_word_letter),
+    "tempcompass": _of_stripped(tempcompass),
+    "tempcompass_captions": _of_stripped(tempcompass_captions),
+    "mmlu_pro": _of_stripped(mmlu_pro),
+    "gpqa": _of_stripped(gpqa),
 }
-# Those that take a random option where they find none.
-RANDOM = frozenset({"longvideobench", "mmlu_pro"})
+# See `judges.choice_rules.RANDOM`.
+DRAWING: Mapping[str, int] = {"longvideobench": 0, "mmlu_pro": 0}
+# Rules whose script leaves out of its mean what it cannot read.
+LEAVING_OUT = frozenset({"videomme"})

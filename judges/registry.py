@@ -22,7 +22,6 @@ _JUDGES = {
     "math": ("judges.mathematics", "MathJudge"),
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
     "function": ("judges.function", "FunctionJudge"),
-    "option_letter": ("judges.option_letter", "OptionLetterJudge"),
     "option_words": ("judges.option_words", "OptionWordsJudge"),
 }
 
