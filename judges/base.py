@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -103,10 +103,12 @@ class Judge(ABC):
     metrics:    what it can offer; the first is the default primary metric.
     components: names of the values that each verdict carries beyond its score.
     reads:      what it can judge: `text`, log-likelihoods of `choices`, that of the `label`.
+    needs_corpus: whether `prepare` must have seen all items of the data set before the first verdict.
     """
 
     name: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ("text",)
+    needs_corpus: ClassVar[bool] = False
     Parameters: ClassVar[type[Params]] = Params
     # What the digest covers beside this module: source files of this package, and libraries.
     sources: ClassVar[tuple[str, ...]] = ()
@@ -126,6 +128,9 @@ class Judge(ABC):
     @abstractmethod
     async def judge_many(self, items: Sequence[Any], responses: Sequence[Any]) -> list[Verdict]:
         """One verdict for each pair, in order. Items are ItemLike, responses ResponseLike."""
+
+    def prepare(self, items: Iterable[Any]) -> None:  # noqa: B027 - most judges need nothing
+        """Sees every item of the data set (ItemLike), also those that are not judged; see `needs_corpus`."""
 
     def digest(self) -> str:
         """Hex digest of the rule: source files, parameters, and versions of libraries that decide.
