@@ -52,8 +52,9 @@ def _questions(root: Path, task: Any, folders: Mapping[str, str]) -> Iterator[di
     files = {name: root / "json" / f"{name}.json" for name in folders}
     missing = [name for name, file in files.items() if not file.is_file()]
     if missing:
-        names = ", ".join(f"json/{name}.json" for name in missing)
-        raise FileNotFoundError(f"{names}: not in {root}. To get the data:\n{task.metadata['get_data']}")
+        names = ", ".join(f"json/{name}.json" for name in missing[:3]) + (" ..." if len(missing) > 3 else "")
+        found = f"{len(missing)} of {len(files)} files of questions are not in {root}: {names}"
+        raise FileNotFoundError(f"{found}. To get the data:\n{task.metadata['get_data']}")
     for name, file in files.items():
         kind = re.sub(r"^\d+_", "", name)
         for number, row in enumerate(json.loads(file.read_text(encoding="utf-8"))):
