@@ -125,6 +125,8 @@ class MetricSpec(BaseModel):
     macro_over: a field of `report_by`: the metric in each of its categories, then their plain mean.
     worst_over: a field: items that share its value are one unit, which scores what the worst of them does (for
                 scores of 0 and 1: all right). With macro_over, units lie inside its categories.
+    with_mean:  half of a unit's score is that of its worst member, the other half its members' mean, as MME adds
+                accuracy and accuracy+.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -133,6 +135,7 @@ class MetricSpec(BaseModel):
     name: str = ""
     macro_over: str | None = None
     worst_over: str | None = None
+    with_mean: Annotated[bool, Field(strict=True)] = False
     higher_is_better: Annotated[bool, Field(strict=True)] | None = None
 
     @model_validator(mode="before")
@@ -221,6 +224,8 @@ class TaskDef(BaseModel):
         for number, metric in enumerate(self.metric_list):
             if metric.macro_over and metric.macro_over not in self.report_by:
                 raise fault(f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by")
+            if metric.with_mean and not metric.worst_over:
+                raise fault(f"metric_list.{number}.with_mean", "needs worst_over, whose groups' means it adds")
             if metric.name in seen:
                 raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")
             seen.add(metric.name)

@@ -34,7 +34,9 @@ def place(task: TaskDef, root: Path) -> Path:
         rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines() if line.strip()]
         assert all(set(row) == set(rows[0]) for row in rows), f"{lines.name}: rows differ in their fields"
         names = task.data_files.get(task.test_split, (f"{task.test_split}-00000-of-00001.parquet",))
-        _write(folder / names[0].replace("*", "0"), [_filled(row) for row in rows])
+        for number, name in enumerate(names):
+            part = rows[: len(rows) - len(names) + 1] if number == 0 else [rows[number - len(names)]]
+            _write(folder / name.replace("*", "0"), [_filled(row) for row in part])
     _make_named_media(task, root, folder)
     return folder
 
@@ -76,8 +78,9 @@ def _make_named_media(task: TaskDef, root: Path, folder: Path) -> None:
     """A small medium at every path that the rows name."""
     if task.docs is not None and not folder.exists():
         return
-    functions, made = compile_task(task), 0
-    for row in open_source(task, [root]).rows():
+    source, functions, made = open_source(task, [root]), compile_task(task), 0
+    assert source.root is not None, f"{task.task} looks for its rows elsewhere than in {folder}"
+    for row in source.rows():
         assert row.doc is not None, row.error
         for value in functions.visuals(row.doc):
             name = value.get("path") if isinstance(value, dict) and not value.get("bytes") else value
