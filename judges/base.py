@@ -9,13 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from judges.extract import Extract, extract, strip_reasoning
+from judges.library import version_of
 from judges.metric import Metric
 from judges.refusal import is_refusal
 from judges.verdict import EMPTY, NO_ANSWER, REFUSAL, TRUNCATED, Verdict
@@ -113,6 +113,7 @@ class Judge(ABC):
     # What the digest covers beside this module: source files of this package, and libraries.
     sources: ClassVar[tuple[str, ...]] = ()
     libraries: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""  # of eval-assets, where a library is no dependency of everybody
 
     def __init__(self, params: Any) -> None:
         self.params: Any = params
@@ -136,7 +137,7 @@ class Judge(ABC):
         """Hex digest of the rule: source files, parameters, and versions of libraries that decide.
 
         Neither where the package lies nor the order of parameters plays a part. An edited comment
-        changes it as well: to judge once more is cheap, to keep a stale score is not.
+        changes it as well: to judge once more is cheap, to keep a stale score is not. Raises MissingLibrary.
         """
         here = Path(__file__).parent
         names = sorted({*_SHARED_SOURCES, *self.sources})
@@ -144,7 +145,7 @@ class Judge(ABC):
             "judge": self.name,
             "params": self._digest_params(),
             "sources": {name: hashlib.sha256((here / name).read_bytes()).hexdigest() for name in names},
-            "libraries": {name: metadata.version(name) for name in sorted(self.libraries)},
+            "libraries": {name: version_of(name, self.extra) for name in sorted(self.libraries)},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

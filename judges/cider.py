@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from judges.base import ItemLike, LabelError, Params, TextJudge, TextParams
 from judges.exact import accepted_texts
-from judges.library import needed
 from judges.metric import Metric
 from judges.verdict import Verdict
 
@@ -30,13 +29,13 @@ class CiderJudge(TextJudge):
 
     name: ClassVar[str] = "cider"
     Parameters = TextParams
-    sources = ("cider.py", "exact.py", "library.py")
+    sources = ("cider.py", "exact.py")
     libraries = ("pycocoevalcap", "nltk", "numpy")
+    extra = "captions"
     needs_corpus = True
 
     def __init__(self, params: Params) -> None:
         super().__init__(params)
-        self._scorer = needed("pycocoevalcap.cider.cider_scorer", "pycocoevalcap", "captions")
         self._frequency: Counter[tuple[str, ...]] = Counter()
         self._size = 0
 
@@ -46,10 +45,12 @@ class CiderJudge(TextJudge):
 
     def prepare(self, items: Iterable[ItemLike]) -> None:
         """Counts in how many items each n-gram of the captions occurs."""
+        from pycocoevalcap.cider.cider_scorer import precook
+
         self._frequency, self._size = Counter(), 0
         for item in items:
             if item.target is not None:
-                captions = [self._scorer.precook(_tokens(text), _LONGEST) for text in accepted_texts(item.target)]
+                captions = [precook(_tokens(text), _LONGEST) for text in accepted_texts(item.target)]
                 self._frequency.update(set().union(*captions))
                 self._size += 1
 
@@ -59,8 +60,10 @@ class CiderJudge(TextJudge):
         return tuple(_tokens(text) for text in accepted_texts(item.target))
 
     def decide(self, item: ItemLike, label: tuple[str, ...], answer: str) -> Verdict:
+        from pycocoevalcap.cider.cider_scorer import CiderScorer
+
         text = _tokens(answer)
-        scorer = self._scorer.CiderScorer(test=text, refs=list(label), n=_LONGEST)
+        scorer = CiderScorer(test=text, refs=list(label), n=_LONGEST)
         scorer.document_frequency = self._frequency
         scorer.crefs = _OfMany(scorer.crefs, self._size)
         return Verdict(float(scorer.compute_cider()[0]), answer=text)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from importlib import metadata
 
 
 class MissingLibrary(ValueError):
     """A judge needs a package that is not installed; the message says how to get it."""
 
 
-def needed(module: str, package: str, extra: str) -> Any:
-    """The module. Raises MissingLibrary. extra: that of eval-assets which installs the package."""
+def version_of(library: str, extra: str) -> str:
+    """The installed version. Raises MissingLibrary. extra: that of eval-assets which installs the library, or ""."""
     try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise MissingLibrary(f"{package} is not installed: pip install 'eval-assets[{extra}]'") from error
+        return metadata.version(library)
+    except metadata.PackageNotFoundError as error:
+        what = f"'eval-assets[{extra}]'" if extra else library
+        raise MissingLibrary(f"{library} is not installed: pip install {what}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -69,13 +70,16 @@ class BleuJudge(TextJudge):
     def _of_sums(self, sums: Sequence[float]) -> float:
         from sacrebleu.metrics.bleu import BLEU
 
-        length, reference_length, *counts = sums
-        compute: Any = BLEU.compute_bleu  # its types say whole numbers; any will do
+        length, reference_length, *counts = map(float, sums)
+        if not length:
+            return 0.0
+        compute: Any = BLEU.compute_bleu  # its types say whole numbers
+        # The counts may be fractions (means over an item's samples), but its lengths may not: the penalty for a text
+        # shorter than its reference is put to it here.
         found = compute(
-            correct=list(counts[:4]), total=list(counts[4:]), sys_len=length, ref_len=reference_length,
-            smooth_method=self.params.smooth_method,
-        )  # fmt: skip
-        return float(found.score) / 100
+            correct=counts[:4], total=counts[4:], sys_len=1, ref_len=1, smooth_method=self.params.smooth_method
+        )
+        return float(found.score) / 100 * math.exp(min(0.0, 1 - reference_length / length))
 
 
 class ChrfParams(TextParams):

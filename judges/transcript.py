@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
 from judges.metric import Metric
-from judges.transcript_text import Normaliser, normaliser
+from judges.transcript_text import Normaliser, libraries, normaliser
 from judges.verdict import Verdict
 
 _KINDS = ("substitutions", "deletions", "insertions")
@@ -31,10 +31,14 @@ class WerJudge(TextJudge):
     Parameters = TranscriptParams
     sources = ("transcript.py", "transcript_text.py")
 
+    extra = "speech"
+
     def __init__(self, params: TranscriptParams) -> None:
         super().__init__(params)
-        self._normalise, also = normaliser(params.normaliser)
-        self.libraries = ("jiwer", "rapidfuzz", *also)  # type: ignore[misc]
+        self.libraries = ("jiwer", "rapidfuzz", *libraries(params.normaliser))  # type: ignore[misc]
+
+    def _normalise(self, text: str) -> str:
+        return normaliser(self.params.normaliser)(text)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

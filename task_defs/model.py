@@ -63,6 +63,10 @@ def _strings(value: Any) -> Any:
     return tuple(value)
 
 
+def _fields(value: Any) -> Any:
+    return () if value is None else _strings(value)
+
+
 def _visual(value: Any) -> Any:
     return value if value is None or isinstance(value, FunctionRef) else _strings(value)
 
@@ -122,7 +126,8 @@ class MetricSpec(BaseModel):
 
     metric:     the name under which the judge declares it.
     name:       the name under which it is reported (default: `metric`).
-    macro_over: a field of `report_by`: the metric in each of its categories, then their plain mean.
+    macro_over: a field of `report_by`: the metric in each of its categories, then their plain mean. Of several fields
+                (`[skill, kind]`) the mean over skills of the mean over the kinds in each.
     worst_over: a field: items that share its value are one unit, which scores what the worst of them does (for
                 scores of 0 and 1: all right). With macro_over, units lie inside its categories.
     with_mean:  half of a unit's score is that of its worst member, the other half its members' mean, as MME adds
@@ -133,7 +138,7 @@ class MetricSpec(BaseModel):
 
     metric: str
     name: str = ""
-    macro_over: str | None = None
+    macro_over: Annotated[tuple[str, ...], BeforeValidator(_fields)] = ()
     worst_over: str | None = None
     with_mean: Annotated[bool, Field(strict=True)] = False
     higher_is_better: Annotated[bool, Field(strict=True)] | None = None
@@ -222,8 +227,9 @@ class TaskDef(BaseModel):
             )
         seen: set[str] = set()
         for number, metric in enumerate(self.metric_list):
-            if metric.macro_over and metric.macro_over not in self.report_by:
-                raise fault(f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by")
+            for field in metric.macro_over:
+                if field not in self.report_by:
+                    raise fault(f"metric_list.{number}.macro_over", f"'{field}' must also stand in report_by")
             if metric.with_mean and not metric.worst_over:
                 raise fault(f"metric_list.{number}.with_mean", "needs worst_over, whose groups' means it adds")
             if metric.name in seen:

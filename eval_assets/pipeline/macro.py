@@ -15,7 +15,7 @@ from eval_assets.pipeline.comparing import NotComparable, pair
 from eval_assets.pipeline.ingest import items_of
 from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_scores
 from eval_assets.pipeline.metrics import columns, task_metrics
-from eval_assets.pipeline.units import of_whole_units, units_of
+from eval_assets.pipeline.units import of_whole_units, strata_of, units_of
 from eval_assets.reporting.words import quote
 from resources.store import Store
 from stats import minimum_detectable_effect, paired_ratio_difference, stratified_estimate
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Part:
-    """One task's units: numerators and denominators of each side, (u,) task and category, (u,) ties to others."""
+    """One task's units: numerators and denominators of each side, (u,) task and category, the weight
+    of each category in its task (sum 1), (u,) ties to others."""
 
     sides: list[tuple[np.ndarray, np.ndarray]]
     strata: list[tuple[str, str]]
+    weights: dict[Any, float]
     ties: list[list[str]]
 
 
@@ -44,7 +46,7 @@ def macro_average(store: Store, key: str, tasks: Sequence[TaskDef]) -> dict[str,
     if len(parts) < 2:
         return None
     tops, bottoms, strata, clusters = _joined(list(parts.values()), 0)
-    found = stratified_estimate(tops, strata, clusters, denominator=bottoms, weights=_weights(strata))
+    found = stratified_estimate(tops, strata, clusters, denominator=bottoms, weights=_weights(list(parts.values())))
     said = f"macro average over {len(parts)} tasks, clusters shared between tasks counted once"
     return {**asdict(found), "method": f"{said}; {found.method}", "over": list(parts), "left_out": left_out}
 
@@ -67,7 +69,7 @@ def macro_difference(store: Store, a: str, b: str, tasks: Sequence[TaskDef]) -> 
     top_a, bottom_a, strata, clusters = _joined(list(parts.values()), 0)
     top_b, bottom_b, _, _ = _joined(list(parts.values()), 1)
     found = paired_ratio_difference(
-        top_a, bottom_a, top_b, bottom_b, clusters, strata=strata, weights=_weights(strata)
+        top_a, bottom_a, top_b, bottom_b, clusters, strata=strata, weights=_weights(list(parts.values()))
     )  # fmt: skip
     omega2 = found.n * found.se**2
     entry = {"task": "macro average", "metric": f"over {len(parts)} tasks", "a": a, "b": b, **asdict(found)}
@@ -92,9 +94,12 @@ def _part(store: Store, task: TaskDef, sides: Sequence[ItemScores]) -> _Part:
         top, bottom = columns(metric, units.of(side))
         values.append((top, np.ones(len(top)) if bottom is None else bottom))
     first = units.of(sides[0])
-    categories = first.by[metric.macro_over] if metric.macro_over else [""] * len(first.ids)
+    labels, weights = strata_of(metric, first)
+    categories = [""] * len(first.ids) if labels is None else list(labels)
+    weights = weights or dict.fromkeys(categories, 1 / max(1, len(set(categories))))
     ties = [[name for i in members for name in names[i]] for members in units.members()]
-    return _Part(values, [(task.task, category) for category in categories], ties)
+    named = {(task.task, category): weight for category, weight in weights.items()}
+    return _Part(values, [(task.task, category) for category in categories], named, ties)
 
 
 def _names(store: Store, task: TaskDef, items: ItemScores) -> list[list[str]]:
@@ -130,10 +135,6 @@ def _joined(parts: Sequence[_Part], side: int) -> tuple[Any, Any, list[tuple[str
     )
 
 
-def _weights(strata: Sequence[tuple[str, str]]) -> dict[Any, float]:
-    """Tasks alike, and alike the categories of a task."""
-    names = set(strata)
-    per_task: dict[str, int] = {}
-    for task, _ in names:
-        per_task[task] = per_task.get(task, 0) + 1
-    return {(task, category): 1 / per_task[task] for task, category in names}
+def _weights(parts: Sequence[_Part]) -> dict[Any, float]:
+    """Tasks alike, and the categories of each as its metric weighs them."""
+    return {label: weight for part in parts for label, weight in part.weights.items()}

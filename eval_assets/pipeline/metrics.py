@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval_assets.pipeline.item_scores import ItemScores
 from eval_assets.pipeline.scoring import task_judge
-from eval_assets.pipeline.units import units_of
+from eval_assets.pipeline.units import strata_of, units_of
 from judges import Metric
 from stats import (
     Estimate,
@@ -40,13 +40,14 @@ class UnknownMetric(ValueError):
 class TaskMetric:
     """A metric under the name the task gives it.
 
-    macro_over: a plain mean over this field's values; worst_over: of groups that share this field's value;
+    macro_over: a plain mean over this field's values, or over those of several, one inside the other;
+    worst_over: of groups that share this field's value;
     with_mean: a group's score is the mean of its worst member's and of its mean.
     """
 
     name: str
     metric: Metric
-    macro_over: str | None = None
+    macro_over: tuple[str, ...] = ()
     higher_is_better: bool = True
     worst_over: str | None = None
     with_mean: bool = False
@@ -55,7 +56,7 @@ class TaskMetric:
     def aggregation(self) -> str:
         kind = {"mean": "mean", "ratio": "ratio of sums", "corpus": "statistic of the corpus"}[self.metric.kind]
         worst = f" of the {'mean and the ' * self.with_mean}worst in each {self.worst_over}" if self.worst_over else ""
-        return f"{kind}{worst}" + (f", macro over {self.macro_over}" if self.macro_over else "")
+        return f"{kind}{worst}" + (f", macro over {' and '.join(self.macro_over)}" if self.macro_over else "")
 
     @property
     def plain(self) -> bool:
@@ -67,7 +68,7 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
     """The task's metrics, the primary one first; without a metric_list, the judge's own."""
     offered = {m.name: m for m in task_judge(task).metrics}
     if not task.metric_list:
-        return [TaskMetric(m.name, m, None, m.higher_is_better) for m in offered.values()]
+        return [TaskMetric(m.name, m, (), m.higher_is_better) for m in offered.values()]
     found = []
     for spec in task.metric_list:
         if spec.metric not in offered:
@@ -80,6 +81,11 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
                 f"task {task.task}: {spec.name!r} asks for the worst in each {spec.worst_over}, and {spec.metric!r} "
                 "has no score of an item by itself: worst_over goes with a mean, such as accuracy"
             )
+        if metric.kind == "corpus" and len(spec.macro_over) > 1:
+            raise UnknownMetric(
+                f"task {task.task}: {spec.name!r} is a statistic of a corpus, which takes one field of macro_over, not "
+                f"{', '.join(spec.macro_over)}"
+            )
         better = metric.higher_is_better if spec.higher_is_better is None else spec.higher_is_better
         found.append(TaskMetric(spec.name, metric, spec.macro_over, better, spec.worst_over, spec.with_mean))
     return found
@@ -88,13 +94,13 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
 def estimate(metric: TaskMetric, scores: ItemScores, level: float = 0.95) -> Estimate:
     """The metric with its interval, by the estimator that its kind asks for."""
     units = units_of(metric, scores).of(scores)
-    strata = units.by[metric.macro_over] if metric.macro_over else None
+    strata, weights = strata_of(metric, units)
     if metric.metric.corpus is not None:
         sums = units.sums(metric.metric)
         return corpus_estimate(sums, metric.metric.corpus, units.clusters, strata=strata, seed=SEED, level=level)
     top, bottom = units.parts(metric.metric)
     if strata is not None:
-        return stratified_estimate(top, strata, units.clusters, denominator=bottom, level=level)
+        return stratified_estimate(top, strata, units.clusters, denominator=bottom, weights=weights, level=level)
     if bottom is not None:
         return ratio_estimate(top, bottom, units.clusters, level=level)
     return mean_estimate(top, units.clusters, level=level)
@@ -107,7 +113,7 @@ def columns(metric: TaskMetric, units: ItemScores) -> tuple[np.ndarray, np.ndarr
     """
     if metric.metric.corpus is None:
         return units.parts(metric.metric)
-    strata = units.by[metric.macro_over] if metric.macro_over else None
+    strata, _ = strata_of(metric, units)
     return pseudo_values(units.sums(metric.metric), metric.metric.corpus, strata), None
 
 
@@ -129,7 +135,7 @@ def _difference(
 
     units = units_of(metric, a)
     a, b = units.of(a), units.of(b)
-    strata = a.by[metric.macro_over] if metric.macro_over else None
+    strata, weights = strata_of(metric, a)
     if metric.metric.corpus is not None:
         return paired_corpus_difference(
             a.sums(metric.metric), b.sums(metric.metric), metric.metric.corpus, a.clusters,
@@ -142,7 +148,7 @@ def _difference(
     ones = np.ones(len(top_a))
     return paired_ratio_difference(
         top_a, ones if bottom_a is None else bottom_a, top_b, ones if bottom_b is None else bottom_b,
-        a.clusters, strata=strata, level=level, margin=margin,
+        a.clusters, strata=strata, weights=weights, level=level, margin=margin,
     )  # fmt: skip
 
 
@@ -201,10 +207,12 @@ def bounds(metric: TaskMetric, scores: ItemScores) -> tuple[float, float]:
     rows, known = ~np.isnan(low), known[~np.isnan(known)]  # scored without a value: the metric is not of this item
     if not rows.any() or (known < 0).any() or (known > 1).any():
         return float("nan"), float("nan")
-    low, high = low[rows], high[rows]
-    of = items.by[metric.macro_over][rows] if metric.macro_over else np.zeros(len(low))
-    means = [(low[of == k].mean(), high[of == k].mean()) for k in sorted(set(of))]
-    return float(np.mean([m[0] for m in means])), float(np.mean([m[1] for m in means]))
+    labels, weights = strata_of(metric, items.take(rows))
+    if labels is None:
+        return float(low[rows].mean()), float(high[rows].mean())
+    weights = weights or dict.fromkeys(set(labels), 1 / len(set(labels)))
+    first, last = (sum(w * end[rows][labels == name].mean() for name, w in weights.items()) for end in (low, high))
+    return float(first), float(last)
 
 
 def _filled(scores: ItemScores, value: float) -> ItemScores:

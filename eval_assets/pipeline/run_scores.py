@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from eval_assets.pipeline.comparing import NotComparable, pair
 from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_scores
 from eval_assets.pipeline.metrics import TaskMetric, columns
-from eval_assets.pipeline.units import units_of
+from eval_assets.pipeline.units import strata_of, units_of
 from resources.models.checkpoint import Checkpoint
 from resources.store import Store
 from resources.store.records import cells, checkpoints
@@ -95,7 +95,7 @@ class Arrays:
     """What `stats.simultaneous_band` and `stats.best_checkpoint` take of a metric, by checkpoint."""
 
     scores: dict[str, object]
-    shared: dict[str, object]  # clusters, denominators and strata
+    shared: dict[str, object]  # clusters, denominators, strata and their weights
 
 
 def arrays_of(metric: TaskMetric, found: RunScores, keys: Iterable[str]) -> Arrays:
@@ -103,12 +103,13 @@ def arrays_of(metric: TaskMetric, found: RunScores, keys: Iterable[str]) -> Arra
     units = units_of(metric, found.items)
     of = {key: units.of(found.scores[key]) for key in keys}
     parts = {key: columns(metric, scores) for key, scores in of.items()}
-    any_side = next(iter(of.values()))
+    strata, weights = strata_of(metric, next(iter(of.values())))
     return Arrays(
         {key: top for key, (top, _) in parts.items()},
         {
             "clusters": units.clusters,
             "denominators": None if metric.metric.kind != "ratio" else {key: low for key, (_, low) in parts.items()},
-            "strata": any_side.by[metric.macro_over] if metric.macro_over else None,
+            "strata": strata,
+            "weights": weights,
         },
     )

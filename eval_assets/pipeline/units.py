@@ -10,6 +10,8 @@ With several samples an item, the first samples of the members make one score of
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,22 +72,42 @@ def units_of(metric: TaskMetric, scores: ItemScores) -> Units:
     import numpy as np
 
     kept = np.ones(len(scores.ids), dtype=bool)
-    if metric.macro_over:
-        kept &= scores.by[metric.macro_over] != ""
+    for field in metric.macro_over:
+        kept &= scores.by[field] != ""
     if not metric.worst_over:
         rows = np.flatnonzero(kept)
         return Units(rows, None, None if scores.clusters is None else scores.clusters[rows])
     kept &= scores.groups[metric.worst_over] >= 0
     rows = np.flatnonzero(kept)
     group = scores.groups[metric.worst_over][rows]
-    if metric.macro_over:  # a group lies inside one category
-        _, category = np.unique(scores.by[metric.macro_over][rows].astype(str), return_inverse=True)
+    for field in metric.macro_over:  # a group lies inside one category
+        _, category = np.unique(scores.by[field][rows].astype(str), return_inverse=True)
         group = group * (category.max(initial=0) + 1) + category
     order = np.argsort(group, kind="stable")
     rows, group = rows[order], group[order]
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     clusters = None if scores.clusters is None else _connected(scores.clusters[rows], starts)
     return Units(rows, starts, clusters, metric.with_mean)
+
+
+def strata_of(metric: TaskMetric, units: ItemScores) -> tuple[np.ndarray | None, dict[Hashable, float] | None]:
+    """(u,) the category of each unit, and the weight of each category, which sum to 1; None where all weigh alike."""
+    import numpy as np
+
+    if not metric.macro_over:
+        return None, None
+    columns = [units.by[field] for field in metric.macro_over]
+    if len(columns) == 1:
+        return columns[0], None
+    paths = list(zip(*columns, strict=True))
+    below: dict[tuple[str, ...], set[str]] = {}  # a category -> those inside it
+    for path in set(paths):
+        for depth, name in enumerate(path):
+            below.setdefault(path[:depth], set()).add(name)
+    weights: dict[Hashable, float] = {
+        " / ".join(path): math.prod(1 / len(below[path[:depth]]) for depth in range(len(path))) for path in set(paths)
+    }
+    return np.array([" / ".join(path) for path in paths], dtype=object), weights
 
 
 def of_whole_units(
