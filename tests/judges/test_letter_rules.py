@@ -180,9 +180,9 @@ def test_mmlu_pros_second_rule_is_the_published_expression(text):
 
 @pytest.mark.parametrize("rule", ["videomme", "mvbench", "mlvu", "mmlu_pro", "gpqa", "tempcompass_captions"])
 def test_a_runaway_response_is_read_in_time(rule):
-    start = time.perf_counter()
+    start = time.process_time()
     judged(rule, "answer: (" * 20_000 + ") " * 20_000)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_an_unknown_rule_names_those_there_are():
