@@ -13,9 +13,11 @@ from judges.metric import Metric
 from judges.verdict import Verdict
 
 _LONGEST = 4
-# What the captioning challenge takes out of the tokens; its tokenizer writes brackets as -LRB- and so on.
-_PUNCTUATION = {"''", "'", "``", "`", "(", ")", "[", "]", "{", "}", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
-_PUNCTUATION |= {"-LRB-", "-RRB-", "-LCB-", "-RCB-"}
+# What the captioning challenge takes out of the tokens. It also means to take out brackets, but looks for "-LRB-" and
+# so on after everything was put in lower case: they stay, as words.
+_PUNCTUATION = {"''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
+_BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
+_TYPOGRAPHIC = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
 class CiderJudge(TextJudge):
@@ -82,8 +84,8 @@ class _OfMany(list[Any]):
 
 def _tokens(text: str) -> str:
     """Tokens in lower case, separated by spaces."""
-    words = _tokenizer().tokenize(" ".join(text.split()))
-    return " ".join(word.lower() for word in words if word not in _PUNCTUATION)
+    words = _tokenizer().tokenize(" ".join(text.translate(_TYPOGRAPHIC).split()))
+    return " ".join(_BRACKETS.get(word, word.lower()) for word in words if word not in _PUNCTUATION)
 
 
 @cache

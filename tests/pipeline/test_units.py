@@ -138,7 +138,7 @@ def test_two_models_are_compared_by_groups_that_both_answered_whole(bench, folde
     endpoint.answer = some_right(0, 1, 2, 3, 4)
     bench.report(task, key="a")
     endpoint.answer = some_right(0, 1, 5, 6, 7)
-    bench.report(folder.rows(data[:7]).task(metric_list=[PLUS]), key="b", model="other")
+    bench.report(folder.rows(data[:7]).task(metric_list=[PLUS]), key="b", snapshot="b")
     # b never saw q7: picture p3 is a's alone, although both answered q6.
     task = folder.rows(data).task(metric_list=[PLUS])
     [found] = compare_cells(store, task, "a", "b")
@@ -197,7 +197,7 @@ def test_bleu_of_a_cell_is_sacrebleus_of_the_corpus(bench, folder, rows, endpoin
     part = BLEU().corpus_score(said[2:], [truth[2:]]).score / 100
     assert report["by"]["kind"]["y"]["bleu"]["value"] == pytest.approx(part)
     endpoint.answer = lambda request, number: Reply(text=said[numbered(request)].replace("the", "this"))
-    bench.report(task, key="worse", model="other")
+    bench.report(task, key="worse", snapshot="b")
     [versus] = compare_cells(store, task, "m", "worse")
     assert versus["mean_diff"] > 0
     assert versus["ci_low"] == pytest.approx(versus["mean_diff"] * 2 - versus["ci_high"])
