@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from task_defs.sources.locate import how_to_get
+
 _MVBENCH = {
     "action_antonym": "ssv2_video_mp4",
     "action_count": "perception/videos",
@@ -53,8 +55,9 @@ def _questions(root: Path, task: Any, folders: Mapping[str, str]) -> Iterator[di
     missing = [name for name, file in files.items() if not file.is_file()]
     if missing:
         names = ", ".join(f"json/{name}.json" for name in missing[:3]) + (" ..." if len(missing) > 3 else "")
-        found = f"{len(missing)} of {len(files)} files of questions are not in {root}: {names}"
-        raise FileNotFoundError(f"{found}. To get the data:\n{task.metadata['get_data']}")
+        place = root if root != task.folder else f"a folder '{task.task}' of one that EVAL_DATA names: there is none"
+        found = f"{len(missing)} of {len(files)} files of questions are missing: {names}. Looked in {place}"
+        raise FileNotFoundError(found + how_to_get(task))
     for name, file in files.items():
         kind = re.sub(r"^\d+_", "", name)
         for number, row in enumerate(json.loads(file.read_text(encoding="utf-8"))):

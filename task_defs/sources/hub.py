@@ -8,6 +8,7 @@ from typing import Any
 from task_defs.errors import TaskError
 from task_defs.model import TaskDef
 from task_defs.sources.base import Docs
+from task_defs.sources.locate import how_to_get
 
 
 def read_hub(task: TaskDef, path: str, local: bool) -> Docs:
@@ -56,6 +57,8 @@ def _below(value: Any, root: Path) -> Any:
 
 def _by_hand(task: TaskDef, path: str) -> str:
     folder = task.data_folder or task.task
+    if how := how_to_get(task):
+        return f"put the files into a folder '{folder}' of one that EVAL_DATA names{how}"
     return (
         f"put the files into a folder '{folder}' of one that EVAL_DATA names, for example:\n"
         f"  hf download {path} --repo-type dataset --local-dir $EVAL_DATA/{folder}"

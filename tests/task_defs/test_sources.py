@@ -305,3 +305,12 @@ def test_rows_can_be_read_again(tmp_path):
     source = open_source(made(dataset_path=str(tmp_path / "rows.jsonl")), [])
     assert list(source.rows()) == list(source.rows())
     assert isinstance(read_media(picture(), source.root), MediaBytes)
+
+
+def test_a_task_says_how_to_get_its_data_where_they_are_not(tmp_path):
+    how = {"get_data": "hf download nobody/birds\nthen unzip it\n"}
+    task = made(dataset_path="nobody/birds", source="parquet", metadata=how)
+    words = "'birds' of one that EVAL_DATA names. To get the data:\n  hf download nobody/birds\n  then unzip it"
+    with pytest.raises(TaskError) as caught:
+        rows(task, [tmp_path])
+    assert str(caught.value).endswith(words)
