@@ -183,3 +183,23 @@ def test_word_errors_are_added_up_over_the_test_set_and_clustered_by_reader(data
     assert report["metrics"]["wer"]["value"] == pytest.approx(2 / 7)
     assert report["metrics"]["wer"]["n_clusters"] == 2
     assert {sound_in(seen.body) for seen in endpoint.seen} == {("flac", data) for data in heard}, "bytes as they came"
+
+
+def test_a_text_task_by_log_likelihoods_through_a_real_model(data, store, tmp_path):
+    pytest.importorskip("transformers")
+    from tests.engines.scoring import checkpoint
+
+    put(data / "arc_challenge/test-00000-of-00001.parquet", rows_of("arc_challenge"))
+    task = load_task("arc_challenge")
+    ingest(task, store)
+    key = register(store, from_directory(checkpoint(tmp_path / "run" / "step-1"))).key
+    cell = plan_cell(store, identify_checkpoint(store, key), task)
+    assert infer(cell, store, run_id="r", log=print).errors == 0
+    judge_cell(cell, store, run_id="r", log=print)
+    assert list(report_cell(cell, store, run_id="r", log=print)["metrics"]) == [
+        "accuracy_norm",
+        "accuracy",
+        "accuracy_bytes",
+    ]
+    scores = scores_of(store, key, task.task).dataset().to_table().to_pylist()
+    assert [row["score"] for row in scores] == [float(row["answer"] == "C") for row in scores], "both labels are C"
