@@ -16,6 +16,7 @@ _JUDGES = {
     "exact": ("judges.exact", "ExactJudge"),
     "contains": ("judges.contains", "ContainsJudge"),
     "choice": ("judges.choice", "ChoiceJudge"),
+    "mmmu": ("judges.mmmu", "MmmuJudge"),
     "yes_no": ("judges.yes_no", "YesNoJudge"),
     "number": ("judges.number", "NumberJudge"),
     "math": ("judges.mathematics", "MathJudge"),
@@ -32,6 +33,7 @@ _JUDGES = {
     "cider": ("judges.cider", "CiderJudge"),
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
     "function": ("judges.function", "FunctionJudge"),
+    "option_words": ("judges.option_words", "OptionWordsJudge"),
 }
 
 

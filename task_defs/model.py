@@ -130,6 +130,8 @@ class MetricSpec(BaseModel):
                 (`[skill, kind]`) the mean over skills of the mean over the kinds in each.
     worst_over: a field: items that share its value are one unit, which scores what the worst of them does (for
                 scores of 0 and 1: all right). With macro_over, units lie inside its categories.
+    with_mean:  half of a unit's score is that of its worst member, the other half its members' mean, as MME adds
+                accuracy and accuracy+.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -138,6 +140,7 @@ class MetricSpec(BaseModel):
     name: str = ""
     macro_over: Annotated[tuple[str, ...], BeforeValidator(_fields)] = ()
     worst_over: str | None = None
+    with_mean: Annotated[bool, Field(strict=True)] = False
     higher_is_better: Annotated[bool, Field(strict=True)] | None = None
 
     @model_validator(mode="before")
@@ -227,6 +230,8 @@ class TaskDef(BaseModel):
             for field in metric.macro_over:
                 if field not in self.report_by:
                     raise fault(f"metric_list.{number}.macro_over", f"'{field}' must also stand in report_by")
+            if metric.with_mean and not metric.worst_over:
+                raise fault(f"metric_list.{number}.with_mean", "needs worst_over, whose groups' means it adds")
             if metric.name in seen:
                 raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")
             seen.add(metric.name)

@@ -16,7 +16,7 @@ from task_defs import TaskDef, TaskError, compile_task
 from task_defs.digests import label_digest_parts
 
 # Judges whose score of a guessed option is 1 for the label and 0 for any other.
-_ONE_RIGHT = {"choice", "exact", "contains", "math"}
+_ONE_RIGHT = {"choice", "exact", "contains", "math", "mmmu"}
 
 
 def chance_levels(store: Store, cell: Cell) -> dict[str, dict[str, Any]]:

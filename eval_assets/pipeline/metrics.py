@@ -41,7 +41,8 @@ class TaskMetric:
     """A metric under the name the task gives it.
 
     macro_over: a plain mean over this field's values, or over those of several, one inside the other;
-    worst_over: of groups that share this field's value.
+    worst_over: of groups that share this field's value;
+    with_mean: a group's score is the mean of its worst member's and of its mean.
     """
 
     name: str
@@ -49,11 +50,12 @@ class TaskMetric:
     macro_over: tuple[str, ...] = ()
     higher_is_better: bool = True
     worst_over: str | None = None
+    with_mean: bool = False
 
     @property
     def aggregation(self) -> str:
         kind = {"mean": "mean", "ratio": "ratio of sums", "corpus": "statistic of the corpus"}[self.metric.kind]
-        worst = f" of the worst in each {self.worst_over}" if self.worst_over else ""
+        worst = f" of the {'mean and the ' * self.with_mean}worst in each {self.worst_over}" if self.worst_over else ""
         return f"{kind}{worst}" + (f", macro over {' and '.join(self.macro_over)}" if self.macro_over else "")
 
     @property
@@ -85,7 +87,7 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
                 f"{', '.join(spec.macro_over)}"
             )
         better = metric.higher_is_better if spec.higher_is_better is None else spec.higher_is_better
-        found.append(TaskMetric(spec.name, metric, spec.macro_over, better, spec.worst_over))
+        found.append(TaskMetric(spec.name, metric, spec.macro_over, better, spec.worst_over, spec.with_mean))
     return found
 
 

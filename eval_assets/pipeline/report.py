@@ -69,7 +69,14 @@ def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], N
 def report_key(cell: Cell, scores_version: str) -> str:
     """What a report is made from: scores, statistics, and the metrics that the task asks for."""
     metrics = [
-        [m.name, m.metric.name, m.macro_over, m.higher_is_better, *([m.worst_over] if m.worst_over else [])]
+        [
+            m.name,
+            m.metric.name,
+            m.macro_over,
+            m.higher_is_better,
+            *([m.worst_over] if m.worst_over else []),
+            *(["with_mean"] if m.with_mean else []),
+        ]
         for m in task_metrics(cell.task)
     ]
     prices = [] if cell.prices is None else [asdict(cell.prices)]

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 class Units:
     """rows: (m,) items that the metric is of, those of a group together. starts: where each group begins among
     them, None without groups. clusters: (u,) of the units: groups that share a cluster of items are one.
+    with_mean: a group's score is half that of its worst member, half its members' mean.
     """
 
     rows: np.ndarray
     starts: np.ndarray | None
     clusters: np.ndarray | None
+    with_mean: bool = False
 
     def members(self) -> list[np.ndarray]:
         """(u,) row numbers of the items in each unit."""
@@ -46,13 +48,23 @@ class Units:
             return items
         import numpy as np
 
-        # np.minimum hands a NaN on: a group with an unscored member has none.
-        worst = {name: np.minimum.reduceat(table, self.starts, axis=0) for name, table in items.sampled.items()}
+        worst = {name: self._scores(table) for name, table in items.sampled.items()}
         first = items.take(self.starts)
         return ItemScores(
             first.ids, first.hashes, self.clusters, {name: _means(table) for name, table in worst.items()},
             first.by, first.samples, (~np.isnan(worst["score"])).sum(axis=1),
         )  # fmt: skip
+
+    def _scores(self, table: np.ndarray) -> np.ndarray:
+        """(u, K) from (m, K) of the members. A NaN is handed on by the minimum as by the sum."""
+        import numpy as np
+
+        assert self.starts is not None
+        worst = np.minimum.reduceat(table, self.starts, axis=0)
+        if not self.with_mean:
+            return worst
+        sizes = np.diff(self.starts, append=len(table))
+        return (worst + np.add.reduceat(table, self.starts, axis=0) / sizes[:, None]) / 2
 
 
 def units_of(metric: TaskMetric, scores: ItemScores) -> Units:
@@ -75,7 +87,7 @@ def units_of(metric: TaskMetric, scores: ItemScores) -> Units:
     rows, group = rows[order], group[order]
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     clusters = None if scores.clusters is None else _connected(scores.clusters[rows], starts)
-    return Units(rows, starts, clusters)
+    return Units(rows, starts, clusters, metric.with_mean)
 
 
 def strata_of(metric: TaskMetric, units: ItemScores) -> tuple[np.ndarray | None, dict[Hashable, float] | None]:

@@ -8,7 +8,7 @@ from typing import Any
 from task_defs.errors import TaskError
 from task_defs.model import TaskDef
 from task_defs.sources.base import Docs
-from task_defs.sources.locate import Found
+from task_defs.sources.locate import Found, how_to_get
 
 
 def read_hub(task: TaskDef, found: Found) -> Docs:
@@ -67,13 +67,13 @@ def _by_hand(task: TaskDef, found: Found) -> str:
     """How the data get here without the hub being asked from here."""
     folder = task.data_folder or task.task
     places = "; ".join(found.tried) or "EVAL_DATA names no folder"
+    where = f"Nor are they on this machine ({places}). "
+    if how := how_to_get(task):
+        return f"{where}Put the files into a folder '{folder}' of one that EVAL_DATA names{how}"
     revision = f" --revision {task.dataset_revision}" if task.dataset_revision else ""
-    lines = [
-        f"Nor are they on this machine ({places}). Download them where there is a connection, and put them into a "
-        f"folder '{folder}' of one that EVAL_DATA names:",
-        "  export EVAL_DATA=/path/to/benchmarks",
-        f"  hf download {found.path} --repo-type dataset{revision} --local-dir $EVAL_DATA/{folder}",
-    ]
-    if more := task.metadata.get("data"):
-        lines.append(f"  then {more}")
-    return "\n".join(lines)
+    return (
+        f"{where}Download them where there is a connection, and put them into a folder '{folder}' of one that "
+        f"EVAL_DATA names:\n"
+        f"  export EVAL_DATA=/path/to/benchmarks\n"
+        f"  hf download {found.path} --repo-type dataset{revision} --local-dir $EVAL_DATA/{folder}"
+    )

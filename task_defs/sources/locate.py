@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,13 +71,19 @@ def locate(task: TaskDef, data_roots: Sequence[Path]) -> Found:
     raise TaskError(
         Problem(
             f"task {task.task}: no data found. Looked at {'; '.join(tried) or 'no place'}. "
-            f"Put {names} into a folder '{folder}' of one that EVAL_DATA names",
+            f"Put {names} into a folder '{folder}' of one that EVAL_DATA names{how_to_get(task)}",
             "dataset_path",
             mark.file if mark else "",
             mark.line if mark else 0,
         ),
         task.task,
     )
+
+
+def how_to_get(task: TaskDef) -> str:
+    """What the task's author wrote in `metadata.get_data`, as further lines of a message; "" without it."""
+    text = str(task.metadata.get("get_data") or "").strip()
+    return f". To get the data:\n{textwrap.indent(text, '  ')}" if text else ""
 
 
 def _in_place(task: TaskDef, place: Path, tried: list[str]) -> Found | None:
