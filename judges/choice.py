@@ -9,11 +9,12 @@ from typing import ClassVar, Literal
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
 from judges.choice_rules import ASKING, RANDOM, RULES, RuleName, drawn
 from judges.extract import extract
+from judges.letter_rules import LEAVING_OUT
 from judges.metric import Metric
 from judges.options import find_choice, index_of_label, letter_of
 from judges.verdict import NO_ANSWER, Verdict
 
-NORM, BYTES, TOKENS, PUBLISHED = "norm", "bytes", "tokens", "published"
+NORM, BYTES, TOKENS, PUBLISHED, ANSWERED = "norm", "bytes", "tokens", "published", "answered"
 
 
 class ChoiceParams(TextParams):
@@ -33,21 +34,28 @@ class ChoiceJudge(TextJudge):
     components are NaN: there is nothing to normalise.
 
     A published rule that draws an option where it finds none has one more component, `published`: the
-    score by that rule, where 1/n stands for a draw from n outcomes. The score itself is 0 there.
+    score by that rule, where 1/n stands for a draw from n outcomes. The score itself is 0 there. One
+    whose script leaves unread answers out of its mean has `answered`, and the metric `accuracy_answered`
+    is the script's: right ones over read ones.
     """
 
     name: ClassVar[str] = "choice"
     Parameters = ChoiceParams
-    sources = ("choice.py", "choice_rules.py")
+    sources = ("choice.py", "choice_rules.py", "letter_rules.py")
     reads = ("text", "choices")
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return (Metric("accuracy"), *(Metric(f"accuracy_{name}", {name: 1.0}) for name in self.components))
+        means = (Metric(f"accuracy_{name}", {name: 1.0}) for name in self.components if name != ANSWERED)
+        read = [Metric(f"accuracy_{name}", {"score": 1.0}, {name: 1.0}) for name in self._answered()]
+        return (Metric("accuracy"), *means, *read)
 
     @property
     def components(self) -> tuple[str, ...]:
-        return (NORM, BYTES, TOKENS, *([PUBLISHED] if self.params.rule in RANDOM else []))
+        return (NORM, BYTES, TOKENS, *([PUBLISHED] if self.params.rule in RANDOM else []), *self._answered())
+
+    def _answered(self) -> list[str]:
+        return [ANSWERED] if self.params.rule in LEAVING_OUT else []
 
     def label(self, item: ItemLike) -> int:
         index = index_of_label(item.target, item.choices)
@@ -66,10 +74,10 @@ class ChoiceJudge(TextJudge):
 
     def decide(self, item: ItemLike, label: int, answer: str) -> Verdict:
         score = float(answer == letter_of(label))
-        return Verdict(score, answer=answer, values=self._of_text(score))
+        return Verdict(score, answer=answer, values=self._of_text(score, read=True))
 
     def no_answer(self, item: ItemLike, label: int) -> Verdict:
-        return Verdict(0.0, values=self._of_text(drawn(self.params.rule, item.choices or ())))
+        return Verdict(0.0, values=self._of_text(drawn(self.params.rule, item.choices or ()), read=False))
 
     def decide_loglikelihoods(
         self, item: ItemLike, label: int, loglikelihoods: tuple[float, ...], tokens: tuple[int, ...] | None
@@ -91,9 +99,9 @@ class ChoiceJudge(TextJudge):
     def _all(self, value: float) -> dict[str, float]:
         return dict.fromkeys(self.components, value)
 
-    def _of_text(self, published: float) -> dict[str, float]:
+    def _of_text(self, published: float, *, read: bool) -> dict[str, float]:
         values = self._all(math.nan)
-        return values | {PUBLISHED: published} if PUBLISHED in values else values
+        return values | {k: v for k, v in ((PUBLISHED, published), (ANSWERED, float(read))) if k in values}
 
 
 def _right(label: int, loglikelihoods: Sequence[float], lengths: Sequence[int]) -> float:

@@ -13,7 +13,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-RuleName = Literal[
+from judges.letter_rules import DRAWING, LETTER_RULES, LetterRule
+
+_Named = Literal[
     "mmmu",
     "mmmu_pro",
     "mmbench",
@@ -24,6 +26,7 @@ RuleName = Literal[
     "letter_and_dot",
     "naturalbench",
 ]
+RuleName = _Named | LetterRule
 Rule = Callable[[str, Sequence[str]], str | None]
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -166,7 +169,7 @@ def naturalbench(text: str, choices: Sequence[str]) -> str | None:
     return "A" if places[1] < 0 or 0 <= places[0] < places[1] else "B"
 
 
-RULES: Mapping[RuleName, Rule] = {
+RULES: Mapping[str, Rule] = {
     "mmmu": mmmu,
     "mmmu_pro": mmmu_pro,
     "mmbench": mmbench,
@@ -176,10 +179,11 @@ RULES: Mapping[RuleName, Rule] = {
     "first_letter": first_letter,
     "letter_and_dot": letter_and_dot,
     "naturalbench": naturalbench,
+    **LETTER_RULES,
 }
 ASKING = frozenset({"mmbench", "blink"})
 # Rules that draw one of the options where they find none, and how many outcomes beside these are drawn from.
-RANDOM: Mapping[str, int] = {"mmmu": 0, "mmmu_pro": 0, "mmbench": 1}
+RANDOM: Mapping[str, int] = {"mmmu": 0, "mmmu_pro": 0, "mmbench": 1, **DRAWING}
 
 
 def drawn(rule: str, choices: Sequence[str]) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar
 
-from judges.base import ItemLike, LabelError, Params, TextJudge, TextParams
+from judges.base import ItemLike, LabelError, Params, TextJudge, TextParams, as_item
 from judges.exact import accepted_texts
 from judges.metric import Metric
 from judges.verdict import Verdict
@@ -45,12 +45,12 @@ class CiderJudge(TextJudge):
     def metrics(self) -> tuple[Metric, ...]:
         return (Metric("cider"),)
 
-    def prepare(self, items: Iterable[ItemLike]) -> None:
+    def prepare(self, items: Iterable[Any]) -> None:
         """Counts in how many items each n-gram of the captions occurs."""
         from pycocoevalcap.cider.cider_scorer import precook
 
         self._frequency, self._size = Counter(), 0
-        for item in items:
+        for item in map(as_item, items):
             if item.target is not None:
                 captions = [precook(_tokens(text), _LONGEST) for text in accepted_texts(item.target)]
                 self._frequency.update(set().union(*captions))

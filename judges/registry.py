@@ -33,6 +33,7 @@ _JUDGES = {
     "cider": ("judges.cider", "CiderJudge"),
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
     "function": ("judges.function", "FunctionJudge"),
+    "option_words": ("judges.option_words", "OptionWordsJudge"),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from judges.text import normalise
 
-Normaliser = Literal["none", "basic", "whisper_basic", "whisper_english"]
+Normaliser = Literal["none", "basic", "no_spaces", "whisper_basic", "whisper_english"]
 
 
 def libraries(name: Normaliser) -> tuple[str, ...]:
@@ -21,15 +21,18 @@ def normaliser(name: Normaliser) -> Callable[[str], str]:
 
     none:            white space folded, nothing else.
     basic:           in lower case, without punctuation except inside numbers; apostrophes go as well.
+    no_spaces:       as basic, and without any space: for scripts that have none between words, with `cer`.
     whisper_basic:   Whisper's for any language: lower case, brackets with what is in them, marks and symbols removed.
     whisper_english: Whisper's for English: also contractions, numbers, British spellings and titles in one form, and
-                     fillers ("uhm") removed. Leaderboards of speech recognition use it.
+                     fillers ("um") removed. Leaderboards of speech recognition use it.
     """
     match name:
         case "none":
             return lambda text: " ".join(text.split())
         case "basic":
             return lambda text: normalise(text.replace("'", ""), ignore_punctuation=True)
+        case "no_spaces":
+            return lambda text: normalise(text.replace("'", ""), ignore_punctuation=True).replace(" ", "")
         case "whisper_basic":
             from whisper_normalizer.basic import BasicTextNormalizer
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from judges.base import ItemLike, LabelError, TextJudge, TextParams
@@ -13,12 +15,22 @@ from judges.verdict import Verdict
 _COUNTS = ("tp", "fp", "fn", "tn")
 _LABELS: dict[Any, str] = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 _WORD = re.compile(r"\b(yes|no)\b(?![-'.]\w)", re.IGNORECASE)
+
+
+def _macro_f1(sums: Sequence[float]) -> float:
+    """The mean of the F1 of "yes" and that of "no"; NaN where neither label nor answer is ever one of them."""
+    tp, fp, fn, tn = sums
+    parts = [(2 * right, 2 * right + fp + fn) for right in (tp, tn)]
+    return sum(top / bottom for top, bottom in parts) / 2 if all(bottom for _, bottom in parts) else math.nan
+
+
 _METRICS = (
     Metric("accuracy"),
     Metric("f1", {"tp": 2}, {"tp": 2, "fp": 1, "fn": 1}),
     Metric("precision", {"tp": 1}, {"tp": 1, "fp": 1}),
     Metric("recall", {"tp": 1}, {"tp": 1, "fn": 1}),
     Metric("yes_ratio", {"tp": 1, "fp": 1}, dict.fromkeys(_COUNTS, 1.0)),
+    Metric("macro_f1", corpus=_macro_f1, sums=_COUNTS),
 )
 
 
@@ -30,6 +42,7 @@ class YesNoParams(TextParams):
 
 class YesNoJudge(TextJudge):
     """Labels are yes/no, true/false or booleans. Components tp, fp, fn, tn count the class "yes".
+    `macro_f1` is the mean of the F1 of both classes, a metric of the corpus.
 
     Rule `words`: the answer is the word behind the last "answer is", else the first word of the
     text if that is yes or no, else the only one of the two that occurs; a text with neither, or

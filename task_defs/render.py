@@ -25,6 +25,7 @@ from task_defs.rules import (
     text_rule,
 )
 from task_defs.templates import Doc, UndefinedError, compile_text
+from task_defs.window import Window, window_rule
 
 
 class TaskFunctions:
@@ -46,6 +47,7 @@ class TaskFunctions:
         self._choices = choices_rule(task.doc_to_choice)
         self._visuals = load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
         self._cluster = None if task.cluster_key is None else reader(task.cluster_key)
+        self._window = window_rule(task.video)
         self._categories = {name: field_rule(name) for name in task.report_by}
         self._groups = {name: field_rule(name) for name in task.group_fields}
 
@@ -162,6 +164,11 @@ class TaskFunctions:
         for value in values:
             flat.extend(value if isinstance(value, (list, tuple)) else [value])
         return [value for value in flat if value is not None and value != ""]
+
+    def window(self, doc: Doc, item: str = "") -> Window | None:
+        """The part of the row's video that is shown, by `start` and `end` of `video`; None without them."""
+        found: Window | None = None if self._window is None else self._call("video", self._window, doc, item)
+        return found
 
     def cluster(self, doc: Doc, item: str = "") -> str | None:
         """The item's cluster by `cluster_key`; None without one."""

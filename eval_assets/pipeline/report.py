@@ -133,14 +133,20 @@ def _breakdowns(task: TaskDef, metrics: list[TaskMetric], items: ItemScores) -> 
         values = sorted(set(items.by[field]) - {""}, key=_natural)
         if len(values) <= MOST_CATEGORIES:
             rows = {value: np.flatnonzero(items.by[field] == value) for value in values}
-            found[field] = {v: _in_category(plain, items, of) for v, of in rows.items()}
+            found[field] = _by_category(plain, items, rows)
     return found
 
 
-def _in_category(metrics: list[TaskMetric], items: ItemScores, rows: np.ndarray) -> dict[str, Any]:
-    """Each metric of these items; not that of groups none of which lies in the category as a whole."""
-    parts = {m.name: (m, items.take(rows[whole(m, items, rows)])) for m in metrics}
-    return {name: metric_fields(m, part) for name, (m, part) in parts.items() if len(part.ids)}
+def _by_category(metrics: list[TaskMetric], items: ItemScores, rows: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Each metric in each category. Of groups of items only those count that lie in a category as a whole; a metric of
+    groups that all lie in several categories is left out."""
+    found: dict[str, Any] = {value: {} for value in rows}
+    for metric in metrics:
+        parts = {value: items.take(of[whole(metric, items, of)]) for value, of in rows.items()}
+        if any(len(part.ids) for part in parts.values()):
+            for value, part in parts.items():
+                found[value][metric.name] = metric_fields(metric, part)
+    return found
 
 
 def _natural(value: str) -> tuple[int, float, str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from eval_assets.pipeline.cell import Variant
 from eval_assets.pipeline.comparing import compare_cells
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.metrics import TaskMetric, UnknownMetric, bounds, difference, estimate
+from eval_assets.pipeline.run_scores import RunScores, arrays_of
 from eval_assets.pipeline.units import units_of
 from judges import Metric
-from stats import mean_estimate
+from stats import mean_estimate, simultaneous_band
 from tests.conftest import Reply
 
 PLUS = {"metric": "accuracy", "name": "plus", "worst_over": "picture"}
@@ -60,6 +63,12 @@ def test_categories_hold_whole_groups_only(bench, folder, rows, endpoint):
     assert report["metrics"]["plus"]["value"] == 3 / 4
     by = {kind: (found["plus"]["value"], found["plus"]["n"]) for kind, found in report["by"]["kind"].items()}
     assert by == {"x": (1.0, 2), "y": (0.0, 1)}  # picture d lies in both
+    only = folder.rows([{**row, "kind": "xy"[i % 2]} for i, row in enumerate(data[:7])])
+    report = bench.report(only.task(report_by=["kind"], metric_list=["accuracy", PLUS]))
+    by = report["by"]["kind"]
+    assert [sorted(by[kind]) for kind in "xy"] == [["accuracy", "plus"]] * 2
+    assert by["x"]["plus"]["n"] == 1  # the seventh item is the only one of its picture
+    assert math.isnan(by["y"]["plus"]["value"])
 
 
 def test_with_macro_over_groups_lie_inside_a_category(bench, folder, rows, endpoint):
@@ -221,3 +230,49 @@ def test_macro_over_of_a_corpus_metric_and_the_difference_turned_round():
     assert estimate(metric, items).value == pytest.approx(np.mean(parts))
     same = difference(metric, items, items, margin=0.1)
     assert (same.mean_diff, same.p_value) == (0.0, 1.0)
+
+
+def test_captions_are_weighed_by_all_items_of_the_data_set(bench, folder, rows, endpoint):
+    """CIDEr of a part of the items is the mean of what these items score in the whole."""
+    captions = [["a red bus on a street", "a bus drives by"], ["two dogs in snow", "dogs play in the snow"], ["a cat"]]
+    endpoint.answer = lambda request, number: Reply(text=captions[numbered(request)][0])
+    data = [{**row, "answer": c} for row, c in zip(rows(3), captions, strict=True)]
+    task = folder.rows(data).task(judge="cider", metric_list=["cider"])
+    whole = [row["score"] for row in bench.scored(task)]
+    assert min(whole[:2]) > 4  # each caption is one of its references
+    part = bench.report(task, Variant(limit=2))["metrics"]["cider"]
+    assert part["value"] == pytest.approx(np.mean(whole[:2]))
+
+
+def checkpoints_of(groups: int = 40) -> RunScores:
+    """Three checkpoints on pairs of items: how often both are right grows from one to the next."""
+    rng = np.random.default_rng(2)
+    skill = np.repeat(rng.random(groups), 2)
+    sides = {}
+    for step, level in enumerate((0.3, 0.5, 0.8)):
+        right = (rng.random(2 * groups) < level * (0.5 + skill / 2)).astype(float)
+        sides[f"c{step}"] = replace(
+            scores_of(right, np.arange(2 * groups) // 2),
+            values={"score": right, "said": 1 + right, "all": right * 0 + 2},
+        )
+    return RunScores(sides["c0"], sides, {})
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        TaskMetric("plus", Metric("accuracy"), worst_over="g"),
+        TaskMetric("corpus", Metric("f", corpus=lambda sums: (sums[0] / sums[1]) ** 2, sums=("said", "all"))),
+    ],
+    ids=["worst", "corpus"],
+)
+def test_a_curve_of_groups_and_of_a_corpus_agrees_with_the_pairwise_differences(metric):
+    found = checkpoints_of()
+    arrays = arrays_of(metric, found, found.scores)
+    band = simultaneous_band(arrays.scores, **arrays.shared, seed=0, baseline="c0")
+    for point in band.points:
+        if point.checkpoint != "c0":
+            pairwise = difference(metric, found.scores[point.checkpoint], found.scores["c0"])
+            assert point.mean_diff == pytest.approx(pairwise.mean_diff, abs=1e-9)
+            assert point.se == pytest.approx(pairwise.se, rel=0.1)
+    assert estimate(metric, found.scores["c2"]).value == pytest.approx(np.mean(arrays.scores["c2"]))

@@ -36,7 +36,8 @@ def _answer(item: Any, text: str) -> str | None:
         return None if letter is None else item.choices[ord(letter) - ord("A")]
     if doc["answer_type"] == "list":
         return next((found for part in parts if part and (found := _list(part))), None)
-    number = next((found for part in parts if part and (found := _number(part)) is not None), None)
+    numbers = (_number(part) for part in parts if part)
+    number = next((value for value in numbers if value is not None), None)
     if number is None:
         return None
     # int() cuts off and round() takes the even neighbour of a half: the authors' script does, too.
