@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar
 
-from judges.base import ItemLike, LabelError, Params, TextJudge, TextParams, as_item
+from judges.base import ItemLike, Params, TextJudge, TextParams, as_item
 from judges.exact import accepted_texts
 from judges.metric import Metric
 from judges.verdict import Verdict
@@ -57,13 +57,13 @@ class CiderJudge(TextJudge):
                 self._size += 1
 
     def label(self, item: ItemLike) -> tuple[str, ...]:
-        if not self._size:
-            raise LabelError("the captions of the data set were not counted: call `prepare` with all of its items")
         return tuple(_tokens(text) for text in accepted_texts(item.target))
 
     def decide(self, item: ItemLike, label: tuple[str, ...], answer: str) -> Verdict:
         from pycocoevalcap.cider.cider_scorer import CiderScorer
 
+        if not self._size:
+            raise RuntimeError("the captions of the data set were not counted: call `prepare` with all of its items")
         text = _tokens(answer)
         scorer = CiderScorer(test=text, refs=list(label), n=_LONGEST)
         scorer.document_frequency = self._frequency
