@@ -29,6 +29,8 @@ How to add a judge
    find the answer in the text, `no_answer` where an item without an answer has values of its own,
    and `metrics` and `components` where the score's mean is not all there is to report. A metric that
    is a ratio, such as F1, is declared as one: see `judges.metric`.
+   A metric of the whole corpus, such as BLEU, is one of sums of components. A judge that weighs an item against all
+   others sets `needs_corpus` and sees them in `prepare`.
 2. Name libraries whose version can change a verdict in `libraries`: they are part of the digest.
 3. Add a line to `judges/registry.py`, and tests to `tests/judges/`.
 
@@ -37,6 +39,7 @@ A rule for one task only needs none of this: the judge `function` takes a functi
 '''
 
 from judges.base import Judge, LabelError, TextJudge
+from judges.library import MissingLibrary
 from judges.metric import Metric
 from judges.registry import JudgeParameterError, UnknownJudge, get_judge, judge_class, judge_names
 from judges.verdict import Verdict
@@ -46,6 +49,7 @@ __all__ = [
     "JudgeParameterError",
     "LabelError",
     "Metric",
+    "MissingLibrary",
     "TextJudge",
     "UnknownJudge",
     "Verdict",

@@ -6,16 +6,16 @@ import asyncio
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from judges.extract import Extract, extract, strip_reasoning
+from judges.library import version_of
 from judges.metric import Metric
 from judges.refusal import is_refusal
 from judges.verdict import EMPTY, NO_ANSWER, REFUSAL, TRUNCATED, Verdict
@@ -103,14 +103,17 @@ class Judge(ABC):
     metrics:    what it can offer; the first is the default primary metric.
     components: names of the values that each verdict carries beyond its score.
     reads:      what it can judge: `text`, log-likelihoods of `choices`, that of the `label`.
+    needs_corpus: whether `prepare` must have seen all items of the data set before the first verdict.
     """
 
     name: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ("text",)
+    needs_corpus: ClassVar[bool] = False
     Parameters: ClassVar[type[Params]] = Params
     # What the digest covers beside this module: source files of this package, and libraries.
     sources: ClassVar[tuple[str, ...]] = ()
     libraries: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""  # of eval-assets, where a library is no dependency of everybody
 
     def __init__(self, params: Any) -> None:
         self.params: Any = params
@@ -127,11 +130,14 @@ class Judge(ABC):
     async def judge_many(self, items: Sequence[Any], responses: Sequence[Any]) -> list[Verdict]:
         """One verdict for each pair, in order. Items are ItemLike, responses ResponseLike."""
 
+    def prepare(self, items: Iterable[Any]) -> None:  # noqa: B027 - most judges need nothing
+        """Sees every item of the data set (ItemLike), also those that are not judged; see `needs_corpus`."""
+
     def digest(self) -> str:
         """Hex digest of the rule: source files, parameters, and versions of libraries that decide.
 
         Neither where the package lies nor the order of parameters plays a part. An edited comment
-        changes it as well: to judge once more is cheap, to keep a stale score is not.
+        changes it as well: to judge once more is cheap, to keep a stale score is not. Raises MissingLibrary.
         """
         here = Path(__file__).parent
         names = sorted({*_SHARED_SOURCES, *self.sources})
@@ -139,7 +145,7 @@ class Judge(ABC):
             "judge": self.name,
             "params": self._digest_params(),
             "sources": {name: hashlib.sha256((here / name).read_bytes()).hexdigest() for name in names},
-            "libraries": {name: metadata.version(name) for name in sorted(self.libraries)},
+            "libraries": {name: version_of(name, self.extra) for name in sorted(self.libraries)},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -193,7 +199,7 @@ class TextJudge(Judge):
     def judge_response(self, item: Any, response: Any) -> Verdict:
         """The verdict on one response. A failure of the judge itself is unscored with its reason."""
         try:
-            return self._judge(_as_item(item), _as_response(response))
+            return self._judge(as_item(item), _as_response(response))
         except LabelError as error:
             return Verdict.not_scored(f"unusable label: {error}")
         except Exception as error:  # one bad item must not take the others with it; the reason is kept
@@ -240,7 +246,8 @@ class TextJudge(Judge):
         return replace(verdict, flags=(*flags, *verdict.flags)) if flags else verdict
 
 
-def _as_item(item: Any) -> ItemLike:
+def as_item(item: Any) -> ItemLike:
+    """An item, or a mapping as one."""
     if isinstance(item, Mapping):
         choices = item.get("choices")
         return _Item(item.get("target"), tuple(choices) if choices else None, item.get("doc") or {})

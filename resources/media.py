@@ -6,7 +6,7 @@ import hashlib
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from resources.models.base import Media
@@ -19,13 +19,18 @@ QUALITY = 95  # of a JPEG that we make
 class MediaPolicy:
     """What is done to media before they are sent. By default nothing: bytes go as they came.
 
-    frames: `{"num_frames": 8}` or `{"fps": 1.0, "max_frames": 32}`: a video becomes pictures.
+    frames: `{"num_frames": 8}` or `{"fps": 1.0, "max_frames": 32}`: a video becomes pictures. `start`
+        and `end`, in seconds, beside them: of this part of it.
     min_pixels, max_pixels: a picture (or frame) with fewer or more is scaled, keeping its shape.
     """
 
     frames: Mapping[str, Any] = field(default_factory=dict)
     min_pixels: int | None = None
     max_pixels: int | None = None
+
+    def within(self, window: Mapping[str, float] | None) -> MediaPolicy:
+        """The same for a part of a video: `start` and `end` in seconds, or one of them."""
+        return replace(self, frames={**self.frames, **window}) if window and self.frames else self
 
     def changes(self, kinds: Sequence[str]) -> dict[str, Any]:
         """As far as it concerns media of these kinds (`image`, `video`): part of a request's inputs."""

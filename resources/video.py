@@ -22,7 +22,14 @@ class BadVideo(ValueError):
 
 
 def frame_numbers(
-    frames: int, rate: float, *, num_frames: int | None = None, fps: float | None = None, max_frames: int | None = None
+    frames: int,
+    rate: float,
+    *,
+    num_frames: int | None = None,
+    fps: float | None = None,
+    max_frames: int | None = None,
+    start: float | None = None,
+    end: float | None = None,
 ) -> list[int]:
     """Which frames of a video are taken, by number from 0, ascending and without repetition.
 
@@ -30,7 +37,15 @@ def frame_numbers(
     num_frames: that many, evenly: floor(i * (frames - 1) / (num_frames - 1)), as lmms-eval takes
         them (numpy's linspace, as integers); 1: the first; all, where there are no more.
     fps: those at 0, 1/fps, 2/fps ... seconds, or `max_frames` evenly where these are more.
+    start, end: seconds; the same of the frames from round(start * rate) to round(end * rate), as MVBench
+        and most benchmarks with clips take them. An end behind the last frame means that frame; none
+        are left where the video is over at `start`.
     """
+    if start is not None or end is not None:
+        first, last = round((start or 0) * rate), frames - 1
+        last = last if end is None else min(last, round(end * rate))
+        sampling: dict[str, Any] = {"num_frames": num_frames, "fps": fps, "max_frames": max_frames}
+        return [first + n for n in frame_numbers(last - first + 1, rate, **sampling)]
     if frames < 1:
         return []
     if fps is not None:
@@ -69,7 +84,12 @@ def _sampled(container: Any, name: str, **sampling: Any) -> Iterator[Any]:
     if reader.shown is None:
         raise BadVideo(f"video {name} has no frame that can be decoded")
     reached = None
-    for number in frame_numbers(frames, rate, **sampling):
+    numbers = frame_numbers(frames, rate, **sampling)
+    if not numbers:
+        raise BadVideo(
+            f"video {name} is over after {frames / rate:.1f} s, before its part from {sampling['start']} s on"
+        )
+    for number in numbers:
         # Half a frame more: times in a file are rounded.
         frame = reader.at(reader.start + int((number + 0.5) * ticks))
         missing = (number * ticks - (frame.pts - reader.start)) * float(stream.time_base)

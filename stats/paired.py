@@ -137,7 +137,7 @@ def compare(
                 equivalent = max(noninferior, t_upper_tail((margin - value) / spread.se, spread.df))
         else:
             t = math.copysign(math.inf, value) if value else 0.0
-            p, noninferior, equivalent = _without_variation(value, n_clusters, margin, within_one)
+            p, noninferior, equivalent = without_variation(value, n_clusters, margin, within_one)
             method += "; no test of a mean: the differences do not vary"
             unseen = 1 - ((1 - level) / 2) ** (1 / n_clusters)
             if within_one:
@@ -167,7 +167,7 @@ def compare(
     )
 
 
-def _without_variation(
+def without_variation(
     value: float, n_clusters: int, margin: float | None, within_one: bool
 ) -> tuple[float, float, float]:
     """p of difference, non-inferiority and equivalence where all clusters agree and t is 0/0 or infinite.

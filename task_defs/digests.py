@@ -37,6 +37,7 @@ _DATA_FIELDS = (
     "cluster_key",
 )
 _LABEL_FIELDS = ("doc_to_target", "doc_to_choice", "cluster_key", "report_by")
+_LATER_LABEL_FIELDS = ("group_fields",)
 
 
 def _part(value: Any) -> Any:
@@ -69,7 +70,8 @@ def prompt_digest(task: TaskDef) -> str:
 
 def label_digest_parts(task: TaskDef) -> dict[str, str]:
     """Hex digest of each field that decides label, choices, cluster and categories."""
-    return {field: _hex([_LABEL_VERSION, _part(getattr(task, field))]) for field in _LABEL_FIELDS}
+    later = [field for field in _LATER_LABEL_FIELDS if getattr(task, field)]
+    return {field: _hex([_LABEL_VERSION, _part(getattr(task, field))]) for field in (*_LABEL_FIELDS, *later)}
 
 
 def label_digest(task: TaskDef) -> str:

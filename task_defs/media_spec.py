@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from task_defs.errors import fault
 
@@ -17,6 +17,7 @@ class VideoSpec(BaseModel):
     num_frames: that many, evenly from the first to the last.
     fps:        so many a second, from the first; where these are more than `max_frames`, that many
                 evenly.
+    start, end: a field of the row or Jinja: of this part of the video only, see `task_defs.window`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,10 +26,12 @@ class VideoSpec(BaseModel):
     num_frames: Count | None = None
     fps: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] | None = None
     max_frames: Count | None = None
+    start: Annotated[str, Field(min_length=1)] | None = None
+    end: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> VideoSpec:
-        given = [name for name in ("num_frames", "fps", "max_frames") if getattr(self, name) is not None]
+        given = [name for name in _OF_FRAMES if getattr(self, name) is not None]
         if self.mode == "native":
             if given:
                 raise fault(given[0], "only `mode: frames` samples: a native video is sent whole")
@@ -46,5 +49,12 @@ class VideoSpec(BaseModel):
             return {"num_frames": self.num_frames}
         return {"fps": float(self.fps or 0), "max_frames": self.max_frames or DEFAULT_MAX_FRAMES}
 
+    @model_serializer(mode="wrap")
+    def _digested(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a window as before there were any: no older task has another digest."""
+        return {name: value for name, value in plain(self).items() if value is not None or name not in _WINDOW}
+
 
 DEFAULT_MAX_FRAMES = 32
+_WINDOW = ("start", "end")
+_OF_FRAMES = ("num_frames", "fps", "max_frames", *_WINDOW)

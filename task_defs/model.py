@@ -63,6 +63,10 @@ def _strings(value: Any) -> Any:
     return tuple(value)
 
 
+def _fields(value: Any) -> Any:
+    return () if value is None else _strings(value)
+
+
 def _visual(value: Any) -> Any:
     return value if value is None or isinstance(value, FunctionRef) else _strings(value)
 
@@ -122,14 +126,21 @@ class MetricSpec(BaseModel):
 
     metric:     the name under which the judge declares it.
     name:       the name under which it is reported (default: `metric`).
-    macro_over: a field of `report_by`: the metric in each of its categories, then their plain mean.
+    macro_over: a field of `report_by`: the metric in each of its categories, then their plain mean. Of several fields
+                (`[skill, kind]`) the mean over skills of the mean over the kinds in each.
+    worst_over: a field: items that share its value are one unit, which scores what the worst of them does (for
+                scores of 0 and 1: all right). With macro_over, units lie inside its categories.
+    with_mean:  half of a unit's score is that of its worst member, the other half its members' mean, as MME adds
+                accuracy and accuracy+.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: str
     name: str = ""
-    macro_over: str | None = None
+    macro_over: Annotated[tuple[str, ...], BeforeValidator(_fields)] = ()
+    worst_over: str | None = None
+    with_mean: Annotated[bool, Field(strict=True)] = False
     higher_is_better: Annotated[bool, Field(strict=True)] | None = None
 
     @model_validator(mode="before")
@@ -216,8 +227,11 @@ class TaskDef(BaseModel):
             )
         seen: set[str] = set()
         for number, metric in enumerate(self.metric_list):
-            if metric.macro_over and metric.macro_over not in self.report_by:
-                raise fault(f"metric_list.{number}.macro_over", f"'{metric.macro_over}' must also stand in report_by")
+            for field in metric.macro_over:
+                if field not in self.report_by:
+                    raise fault(f"metric_list.{number}.macro_over", f"'{field}' must also stand in report_by")
+            if metric.with_mean and not metric.worst_over:
+                raise fault(f"metric_list.{number}.with_mean", "needs worst_over, whose groups' means it adds")
             if metric.name in seen:
                 raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")
             seen.add(metric.name)
@@ -233,6 +247,11 @@ class TaskDef(BaseModel):
                 raise fault(name, "doc_to_messages is the whole conversation: leave this field out, or empty")
         if self.system_prompt and isinstance(self.doc_to_messages, tuple) and self.doc_to_messages[0].role == "system":
             raise fault("system_prompt", "doc_to_messages begins with a system message: keep one of them")
+
+    @property
+    def group_fields(self) -> tuple[str, ...]:
+        """The fields whose equal values make units of several items (`worst_over`), each once."""
+        return tuple(dict.fromkeys(m.worst_over for m in self.metric_list if m.worst_over))
 
     @property
     def scores_target(self) -> bool:

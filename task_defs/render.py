@@ -25,6 +25,7 @@ from task_defs.rules import (
     text_rule,
 )
 from task_defs.templates import Doc, UndefinedError, compile_text
+from task_defs.window import Window, window_rule
 
 
 class TaskFunctions:
@@ -46,7 +47,9 @@ class TaskFunctions:
         self._choices = choices_rule(task.doc_to_choice)
         self._visuals = load_function(task.doc_to_visual) if isinstance(task.doc_to_visual, FunctionRef) else None
         self._cluster = None if task.cluster_key is None else reader(task.cluster_key)
+        self._window = window_rule(task.video)
         self._categories = {name: field_rule(name) for name in task.report_by}
+        self._groups = {name: field_rule(name) for name in task.group_fields}
 
     def _call(self, field: str, function: Callable[[Doc], Any], doc: Doc, item: str = "") -> Any:
         try:
@@ -162,6 +165,11 @@ class TaskFunctions:
             flat.extend(value if isinstance(value, (list, tuple)) else [value])
         return [value for value in flat if value is not None and value != ""]
 
+    def window(self, doc: Doc, item: str = "") -> Window | None:
+        """The part of the row's video that is shown, by `start` and `end` of `video`; None without them."""
+        found: Window | None = None if self._window is None else self._call("video", self._window, doc, item)
+        return found
+
     def cluster(self, doc: Doc, item: str = "") -> str | None:
         """The item's cluster by `cluster_key`; None without one."""
         found = None if self._cluster is None else self._call("cluster_key", self._cluster, doc, item)
@@ -170,6 +178,11 @@ class TaskFunctions:
     def categories(self, doc: Doc, item: str = "") -> dict[str, str]:
         """Each field of `report_by` with this row's value; a null one is left out."""
         found = {n: self._call("report_by", read, doc, item) for n, read in self._categories.items()}
+        return {name: _word(value) for name, value in found.items() if value is not None}
+
+    def groups(self, doc: Doc, item: str = "") -> dict[str, str]:
+        """Each field of `worst_over` with this row's value; a null one is left out."""
+        found = {n: self._call("metric_list", read, doc, item) for n, read in self._groups.items()}
         return {name: _word(value) for name, value in found.items() if value is not None}
 
 

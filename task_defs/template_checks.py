@@ -7,6 +7,7 @@ from typing import Any
 
 from task_defs.conversation import Turn
 from task_defs.errors import Problem
+from task_defs.media_spec import VideoSpec
 from task_defs.model import TaskDef
 from task_defs.templates import TemplateSyntaxError, compile_text, is_template, single_expression
 
@@ -19,6 +20,7 @@ _TEMPLATES = (
     "doc_to_id",
     "doc_to_target",
     "cluster_key",
+    "video",
 )
 
 
@@ -50,6 +52,10 @@ def template_problems(task: TaskDef) -> list[Problem]:
 
 def _sources(field: str, value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Each template of a field, and where it stands."""
+    if isinstance(value, VideoSpec):
+        times = {name: getattr(value, name) for name in ("start", "end")}
+        yield from (((field, name), time) for name, time in times.items() if time and is_template(time))
+        return
     for number, entry in enumerate(value if isinstance(value, tuple) else (value,)):
         if isinstance(entry, Turn):
             yield from (((field, number, "content"), text) for text in entry.texts if is_template(text))

@@ -26,6 +26,7 @@ def ingest(
     """Bring the stored items of tasks up to their source."""
     from resources.store.records import datasets
     from task_defs import load_task
+    from task_defs.sources.locate import how_to_get
 
     for task in [load_task(name) for name in names(tasks)]:
         Runs().dataset(task)
@@ -37,7 +38,8 @@ def ingest(
             continue
         typer.echo(f"{task.task}: {done['n_items']} items, {done['n_media']} media ({done['media_bytes']} bytes)")
         if done["n_missing_media"]:
-            typer.echo(f"  {done['n_missing_media']} items lack a medium: they are judged only from recorded answers")
+            lacking = f"{done['n_missing_media']} items lack a medium: they are judged only from recorded answers"
+            typer.echo(f"  {lacking}{how_to_get(task)}")
         for entry in quarantined[:10]:
             typer.echo(f"  quarantined row {entry['position']}: {entry['reason']}")
 

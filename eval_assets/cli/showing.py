@@ -16,11 +16,20 @@ Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
 Tasks = Annotated[list[str] | None, typer.Option("--tasks", help="Task or suite names, comma-separated.")]
 
 
-def tasks(as_json: Json = False) -> None:
+def tasks(
+    as_json: Json = False,
+    catalogue: Annotated[bool, typer.Option("--catalogue", help="The page docs/catalogue.md instead.")] = False,
+) -> None:
     """Every task that can be run, and where its data stands."""
     from resources.store.records import datasets
     from task_defs import list_tasks
 
+    if catalogue:
+        from eval_assets.pipeline.catalogue import catalogue as page
+        from task_defs import load_task
+
+        typer.echo(page(load_task(name) for name in list_tasks([])), nl=False)
+        return
     stored = {row["task"]: row for row in datasets(store()).rows()}
     rows = [{"task": name, "items": stored.get(name, {}).get("n_items")} for name in list_tasks()]
     if as_json:

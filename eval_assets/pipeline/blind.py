@@ -7,6 +7,7 @@ from typing import Any
 from eval_assets.pipeline.comparing import pair
 from eval_assets.pipeline.item_scores import NotScored, load_item_scores
 from eval_assets.pipeline.metrics import difference, estimate, task_metrics
+from eval_assets.pipeline.units import of_whole_units
 from resources.store import Store
 from resources.store.records import cells
 from resources.store.tables import quoted
@@ -31,21 +32,21 @@ def blind_comparison(
     full = load_item_scores(store, checkpoint, task.task, variant)
     without = load_item_scores(store, checkpoint, task.task, blind)
     rows_full, rows_blind = pair(full, without, f"{checkpoint} with and without media on {task.task}")
-    full, without = full.take(rows_full), without.take(rows_blind)
-    both = (full.scored > 0) & (without.scored > 0)
-    only_blind = int(np.sum((full.scored == 0) & (without.scored > 0)))
-    full, without = full.take(both), without.take(both)
+    here, there = full.scored[rows_full] > 0, without.scored[rows_blind] > 0
+    only_blind = int(np.sum(~here & there))
+    rows_full, rows_blind = rows_full[here & there], rows_blind[here & there]
     found = []
     for metric in task_metrics(task):
-        result = difference(metric, full, without, level=level)
+        seen, unseen = of_whole_units(metric, (full, rows_full), (without, rows_blind))
+        result = difference(metric, seen, unseen, level=level)
         found.append(
             {
                 "checkpoint": checkpoint,
                 "task": task.task,
                 "variant": variant,
                 "metric": metric.name,
-                "with_media": estimate(metric, full).value,
-                "without_media": estimate(metric, without).value,
+                "with_media": estimate(metric, seen).value,
+                "without_media": estimate(metric, unseen).value,
                 **{name: getattr(result, name) for name in _SHOWN},
                 "only_blind": only_blind,
                 "higher_is_better": metric.higher_is_better,

@@ -16,7 +16,7 @@ from task_defs import TaskDef, TaskError, compile_task
 from task_defs.digests import label_digest_parts
 
 # Judges whose score of a guessed option is 1 for the label and 0 for any other.
-_ONE_RIGHT = {"choice", "exact", "contains", "math"}
+_ONE_RIGHT = {"choice", "exact", "contains", "math", "mmmu"}
 
 
 def chance_levels(store: Store, cell: Cell) -> dict[str, dict[str, Any]]:
@@ -31,11 +31,12 @@ def chance_levels(store: Store, cell: Cell) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     accuracies = [m for m in metrics if m.metric.name.startswith("accuracy")]
     if task.judge["name"] == "yes_no":
-        found |= {m.name: {"chance": 0.5, "chance_from": "yes or no"} for m in accuracies}
+        items = [m for m in accuracies if not m.worst_over]
+        found |= {m.name: {"chance": 0.5, "chance_from": "yes or no"} for m in items}
     elif task.doc_to_choice is not None and task.judge["name"] in _ONE_RIGHT:
         level = _of_options(store, cell)
-        # A macro average weighs the items otherwise.
-        plain = [] if level is None else [m for m in accuracies if not m.macro_over]
+        # A macro average weighs the items otherwise, and of a group all must be guessed.
+        plain = [] if level is None else [m for m in accuracies if m.plain]
         found |= {m.name: {"chance": level, "chance_from": "one of each item's options"} for m in plain}
     given = task.metadata.get("chance")
     levels = given if isinstance(given, Mapping) else {} if given is None else {metrics[0].name: given}

@@ -8,6 +8,7 @@ from typing import Any
 
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.metrics import detectable, difference, task_metrics
+from eval_assets.pipeline.units import of_whole_units
 from eval_assets.reporting.words import quote
 from resources.store import Store
 from task_defs import TaskDef
@@ -47,14 +48,14 @@ def compare_cells(
         f"`evals run --checkpoint {b} --tasks {task.task}` and the same for {a}, or compare with another checkpoint"
     )
     rows_a, rows_b = pair(left, right, f"{a} and {b} on {task.task}", remedy, all_items=all_items)
-    left, only = left.take(rows_a), {"only_a": len(left.ids) - len(rows_a), "only_b": len(right.ids) - len(rows_b)}
-    right = right.take(rows_b)
+    only = {"only_a": len(left.ids) - len(rows_a), "only_b": len(right.ids) - len(rows_b)}
     found = []
     for metric in task_metrics(task):
-        result = asdict(difference(metric, left, right, level=level, margin=margin))
-        sides = {"task": task.task, "metric": metric.name, "a": a, "b": b}
-        entry = {**sides, **result, **only, "level": level, "margin": margin}
-        entry |= {"higher_is_better": metric.higher_is_better, **detectable(metric, left, right, result)}
+        sides = of_whole_units(metric, (left, rows_a), (right, rows_b))
+        result = asdict(difference(metric, *sides, level=level, margin=margin))
+        names = {"task": task.task, "metric": metric.name, "a": a, "b": b}
+        entry = {**names, **result, **only, "level": level, "margin": margin}
+        entry |= {"higher_is_better": metric.higher_is_better, **detectable(metric, *sides, result)}
         found.append({**entry, "quote": quote(entry)})
     return found
 

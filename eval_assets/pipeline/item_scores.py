@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eval_assets.pipeline.scoring import scores_of
@@ -30,6 +30,8 @@ class ItemScores:
               ("score" is the primary score).
     clusters: (n,) codes, or None where the task has no clusters.
     by:       report_by field -> (n,) categories ("" where the item has none).
+    groups:   worst_over field -> (n,) codes of units, -1 where the item is in none.
+    sampled:  component -> (n, K), each sample by itself, NaN unscored; only where there are groups.
     samples, scored: how many samples there are, and how many of them are scored.
     """
 
@@ -40,6 +42,8 @@ class ItemScores:
     by: Mapping[str, np.ndarray]
     samples: np.ndarray
     scored: np.ndarray
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sampled: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def take(self, rows: np.ndarray) -> ItemScores:
         """These items only: a mask or row numbers."""
@@ -51,6 +55,8 @@ class ItemScores:
             {k: v[rows] for k, v in self.by.items()},
             self.samples[rows],
             self.scored[rows],
+            {k: v[rows] for k, v in self.groups.items()},
+            {k: v[rows] for k, v in self.sampled.items()},
         )
 
     @property
@@ -65,8 +71,15 @@ class ItemScores:
 
     def parts(self, metric: Metric) -> tuple[np.ndarray, np.ndarray | None]:
         """(n,) numerator, and denominator where the metric is a ratio of sums."""
+        assert metric.kind != "corpus", "a statistic of the corpus has no parts of items"
         bottom = metric.denominator
         return self.combined(metric.numerator), None if bottom is None else self.combined(bottom)
+
+    def sums(self, metric: Metric) -> np.ndarray:
+        """(n, P) what a metric of the corpus sums up."""
+        import numpy as np
+
+        return np.column_stack([self.values[name] for name in metric.sums])
 
 
 def not_scored(checkpoint: str, task: str) -> str:
@@ -91,18 +104,22 @@ def load_item_scores(
     names = dataset.schema.names
     components = {"score": "score"} | {n.removeprefix("value_"): n for n in names if n.startswith("value_")}
     categories = [n for n in names if n.startswith("by_") and _wanted(n, fields)]
+    groups = [n for n in names if n.startswith("group_") and fields is None]
     # Verdicts are stored in the data set's order, the samples of an item one after another.
     starts = np.flatnonzero(np.diff(_column(dataset, "position").to_numpy(), prepend=-1))
     score = _column(dataset, "score")
     scored = score.is_valid().to_numpy()
+    samples = np.diff(starts, append=len(score))
     return ItemScores(
         ids=np.array(_column(dataset, "item_id").take(starts).to_pylist(), dtype=object),
         hashes=_hashes(dataset)[starts],
         clusters=_clusters(_column(dataset, "cluster").take(starts)),
         values={k: _means(_column(dataset, c), scored, starts) for k, c in components.items()},
         by={c.removeprefix("by_"): _text(_column(dataset, c).take(starts)) for c in categories},
-        samples=np.diff(starts, append=len(score)),
+        samples=samples,
         scored=np.add.reduceat(scored, starts, dtype=np.int64),
+        groups={c.removeprefix("group_"): _codes(_column(dataset, c).take(starts)) for c in groups},
+        sampled={k: _sampled(_column(dataset, c), samples) for k, c in components.items()} if groups else {},
     )
 
 
@@ -125,6 +142,20 @@ def _means(column: pa.ChunkedArray, scored: np.ndarray, starts: np.ndarray) -> n
     sums = np.add.reduceat(np.where(known, column.to_numpy(), 0.0), starts)
     counts = np.add.reduceat(known, starts, dtype=np.int64)
     return np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+
+
+def _sampled(column: pa.ChunkedArray, samples: np.ndarray) -> np.ndarray:
+    """(n, K), NaN for null; every item has K samples."""
+    return column.to_numpy().reshape(len(samples), -1)
+
+
+def _codes(labels: pa.ChunkedArray) -> np.ndarray:
+    """(n,) codes of equal labels, -1 for null."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    codes = pc.index_in(labels, value_set=labels.unique().drop_null())
+    return pc.fill_null(codes, -1).to_numpy().astype(np.int64)
 
 
 def _clusters(labels: pa.ChunkedArray) -> np.ndarray | None:

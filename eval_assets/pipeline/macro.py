@@ -14,7 +14,8 @@ from eval_assets.pipeline.clusters import SharedMedia
 from eval_assets.pipeline.comparing import NotComparable, pair
 from eval_assets.pipeline.ingest import items_of
 from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_scores
-from eval_assets.pipeline.metrics import task_metrics
+from eval_assets.pipeline.metrics import columns, task_metrics
+from eval_assets.pipeline.units import of_whole_units, strata_of, units_of
 from eval_assets.reporting.words import quote
 from resources.store import Store
 from stats import minimum_detectable_effect, paired_ratio_difference, stratified_estimate
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Part:
-    """One task's items: numerators and denominators of each side, (n,) task and category, (n,) ties to others."""
+    """One task's units: numerators and denominators of each side, (u,) task and category, the weight
+    of each category in its task (sum 1), (u,) ties to others."""
 
     sides: list[tuple[np.ndarray, np.ndarray]]
     strata: list[tuple[str, str]]
+    weights: dict[Any, float]
     ties: list[list[str]]
 
 
@@ -39,11 +42,11 @@ def macro_average(store: Store, key: str, tasks: Sequence[TaskDef]) -> dict[str,
     `over`: the tasks in it; `left_out`: those where less is better, which no average with the others means anything.
     """
     rising, left_out = _rising(tasks)
-    parts = {task.task: _part(store, task, [(key, None)]) for task in rising}
+    parts = {task.task: _part(store, task, [load_item_scores(store, key, task.task)]) for task in rising}
     if len(parts) < 2:
         return None
     tops, bottoms, strata, clusters = _joined(list(parts.values()), 0)
-    found = stratified_estimate(tops, strata, clusters, denominator=bottoms, weights=_weights(strata))
+    found = stratified_estimate(tops, strata, clusters, denominator=bottoms, weights=_weights(list(parts.values())))
     said = f"macro average over {len(parts)} tasks, clusters shared between tasks counted once"
     return {**asdict(found), "method": f"{said}; {found.method}", "over": list(parts), "left_out": left_out}
 
@@ -59,13 +62,14 @@ def macro_difference(store: Store, a: str, b: str, tasks: Sequence[TaskDef]) -> 
         except (NotScored, NotComparable):
             left_out.append(task.task)  # the task's own comparison says why
             continue
-        parts[task.task] = _part(store, task, [(a, rows_a), (b, rows_b)])
+        sides = of_whole_units(task_metrics(task)[0], (left, rows_a), (right, rows_b))
+        parts[task.task] = _part(store, task, sides)
     if len(parts) < 2:
         return None
     top_a, bottom_a, strata, clusters = _joined(list(parts.values()), 0)
     top_b, bottom_b, _, _ = _joined(list(parts.values()), 1)
     found = paired_ratio_difference(
-        top_a, bottom_a, top_b, bottom_b, clusters, strata=strata, weights=_weights(strata)
+        top_a, bottom_a, top_b, bottom_b, clusters, strata=strata, weights=_weights(list(parts.values()))
     )  # fmt: skip
     omega2 = found.n * found.se**2
     entry = {"task": "macro average", "metric": f"over {len(parts)} tasks", "a": a, "b": b, **asdict(found)}
@@ -79,28 +83,26 @@ def _rising(tasks: Sequence[TaskDef]) -> tuple[list[TaskDef], list[str]]:
     return rising, [task.task for task in tasks if task not in rising]
 
 
-def _part(store: Store, task: TaskDef, sides: Sequence[tuple[str, np.ndarray | None]]) -> _Part:
-    """The task's items, those of `sides` ((checkpoint, rows or None for all) in one order)."""
+def _part(store: Store, task: TaskDef, sides: Sequence[ItemScores]) -> _Part:
+    """The units of the task's metric (items, or groups of them); `sides`: scores on the same items in one order."""
     import numpy as np
 
     metric = task_metrics(task)[0]
-    key, rows = sides[0]
-    items = load_item_scores(store, key, task.task)
-    chosen = np.arange(len(items.ids)) if rows is None else rows
-    names = _names(store, task, key, items)
-    categories = items.by[metric.macro_over][chosen] if metric.macro_over else np.full(len(chosen), "")
-    keep = categories != "" if metric.macro_over else np.full(len(chosen), True)  # no value is no category
+    units, names = units_of(metric, sides[0]), _names(store, task, sides[0])
     values = []
-    for other, picked in sides:
-        scores = items if other == key else load_item_scores(store, other, task.task)
-        top, bottom = scores.take(chosen if picked is None else picked).parts(metric.metric)
-        values.append((top[keep], np.ones(int(keep.sum())) if bottom is None else bottom[keep]))
-    return _Part(
-        values, [(task.task, category) for category in categories[keep]], [names[i] for i in chosen[keep]]
-    )  # fmt: skip
+    for side in sides:
+        top, bottom = columns(metric, units.of(side))
+        values.append((top, np.ones(len(top)) if bottom is None else bottom))
+    first = units.of(sides[0])
+    labels, weights = strata_of(metric, first)
+    categories = [""] * len(first.ids) if labels is None else list(labels)
+    weights = weights or dict.fromkeys(categories, 1 / max(1, len(set(categories))))
+    ties = [[name for i in members for name in names[i]] for members in units.members()]
+    named = {(task.task, category): weight for category, weight in weights.items()}
+    return _Part(values, [(task.task, category) for category in categories], named, ties)
 
 
-def _names(store: Store, task: TaskDef, key: str, items: ItemScores) -> list[list[str]]:
+def _names(store: Store, task: TaskDef, items: ItemScores) -> list[list[str]]:
     """(n,) what may tie an item to others: its cluster by the task's field, its media.
 
     A field's values mean the same in tasks that read the same source by the same field, and in no others.
@@ -133,10 +135,6 @@ def _joined(parts: Sequence[_Part], side: int) -> tuple[Any, Any, list[tuple[str
     )
 
 
-def _weights(strata: Sequence[tuple[str, str]]) -> dict[Any, float]:
-    """Tasks alike, and alike the categories of a task."""
-    names = set(strata)
-    per_task: dict[str, int] = {}
-    for task, _ in names:
-        per_task[task] = per_task.get(task, 0) + 1
-    return {(task, category): 1 / per_task[task] for task, category in names}
+def _weights(parts: Sequence[_Part]) -> dict[Any, float]:
+    """Tasks alike, and the categories of each as its metric weighs them."""
+    return {label: weight for part in parts for label, weight in part.weights.items()}

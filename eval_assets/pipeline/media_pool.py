@@ -18,6 +18,8 @@ from resources.video import BadVideo
 
 Entry = tuple[Question, Asked]
 Sent = tuple[Media, ...] | ResponseError  # what is sent for one stored medium, or why nothing can be
+Part = tuple[tuple[str, float], ...]  # of a video, where a question is about a part of it
+Key = tuple[str, Part]  # a stored medium, by its hash, as a question shows it
 # Media that are prepared at the same time, ahead of the questions on them.
 _WORKERS = min(4, os.cpu_count() or 1)
 
@@ -37,7 +39,7 @@ class MediaPool:
     def __init__(self, table: MediaTable, policy: MediaPolicy | None = None) -> None:
         self._table = table
         self._policy = policy or MediaPolicy()
-        self._held: dict[str, Sent] = {}
+        self._held: dict[Key, Sent] = {}
 
     def within(self, lacking: list[Entry], limit: int) -> Iterator[list[Entry]]:
         """The questions in batches whose media together stay below `limit` bytes, media loaded."""
@@ -51,7 +53,7 @@ class MediaPool:
 
     def given(self, asked_question: Question) -> Given:
         """Messages and media of a question of the latest batch; a video's place may take several pictures."""
-        sent = [self._held[m.sha] for m in asked_question.item.media if m.sha]
+        sent = [self._held[key] for key in _keys(asked_question)]
         refused = next((found for found in sent if isinstance(found, ResponseError)), None)
         groups = [found for found in sent if not isinstance(found, ResponseError)]
         if refused or all(len(group) == 1 for group in groups):
@@ -78,31 +80,32 @@ class MediaPool:
     def _load(self, batch: list[Entry]) -> None:
         """Hold the batch's media as they are stored, in one planned read."""
         mimes = _mimes(batch)
-        self._held = {sha: self._held[sha] for sha in mimes if sha in self._held}
-        found = self._table.read([sha for sha in mimes if sha not in self._held])
-        self._held.update({sha: (Media(data, mimes[sha], sha),) for sha, data in found.items()})
+        self._held = {key: self._held[key] for key in mimes if key in self._held}
+        lacking = [key for key in mimes if key not in self._held]
+        found = self._table.read([sha for sha, _ in lacking])
+        self._held.update({key: (Media(found[key[0]], mimes[key], key[0]),) for key in lacking})
 
     def _prepared(self, batch: list[Entry], limit: int) -> Iterator[list[Entry]]:
         """The batch in parts that stay below the limit as they are sent; what follows is prepared meanwhile."""
         mimes = _mimes(batch)
-        self._held = {sha: self._held[sha] for sha in mimes if sha in self._held}
-        ahead = deque(sha for sha in mimes if sha not in self._held)
-        stored = self._table.read([sha for sha in ahead if not self._samples(mimes[sha])])
-        running: dict[str, Future[Sent]] = {}
+        self._held = {key: self._held[key] for key in mimes if key in self._held}
+        ahead = deque(key for key in mimes if key not in self._held)
+        stored = self._table.read([key[0] for key in ahead if not self._samples(mimes[key])])
+        running: dict[Key, Future[Sent]] = {}
         part: list[Entry] = []
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media") as workers:
 
-            def start(sha: str) -> Future[Sent]:
-                return workers.submit(self._prepare, sha, mimes[sha], stored.pop(sha, None))
+            def start(key: Key) -> Future[Sent]:
+                return workers.submit(self._prepare, key, mimes[key], stored.pop(key[0], None))
 
             for entry in batch:
                 found = {}
-                for sha in _mimes([entry]):
+                for key in _mimes([entry]):
                     while ahead and len(running) < _WORKERS:
                         following = ahead.popleft()
                         running[following] = start(following)
-                    known = self._held.get(sha)
-                    found[sha] = known if known is not None else (running.pop(sha, None) or start(sha)).result()
+                    known = self._held.get(key)
+                    found[key] = known if known is not None else (running.pop(key, None) or start(key)).result()
                 if part and _bytes({**self._held, **found}) > limit:
                     yield part
                     part, self._held = [], {}
@@ -113,18 +116,30 @@ class MediaPool:
     def _samples(self, mime: str) -> bool:
         return self._policy.samples(mime.split("/", 1)[0])
 
-    def _prepare(self, sha: str, mime: str, data: bytes | None) -> Sent:
+    def _prepare(self, key: Key, mime: str, data: bytes | None) -> Sent:
+        sha, part = key
         try:
-            return self._policy.prepare(self._table.open(sha) if data is None else data, mime, sha)
+            policy = self._policy.within(dict(part))
+            return policy.prepare(self._table.open(sha) if data is None else data, mime, sha)
         except (BadPicture, BadVideo) as error:
             return ResponseError("bad_media", str(error), retryable=False)
 
 
-def _mimes(batch: Sequence[Entry]) -> dict[str, str]:
-    return {m.sha: m.mime for asked_question, _ in batch for m in asked_question.item.media if m.sha}
+def _keys(asked_question: Question) -> list[Key]:
+    """The question's media that are there, in order."""
+    part = tuple(sorted((asked_question.window or {}).items()))
+    return [(m.sha, part if m.kind == "video" else ()) for m in asked_question.item.media if m.sha]
 
 
-def _bytes(held: dict[str, Sent]) -> int:
+def _mimes(batch: Sequence[Entry]) -> dict[Key, str]:
+    found: dict[Key, str] = {}
+    for asked_question, _ in batch:
+        there = [m.mime for m in asked_question.item.media if m.sha]
+        found.update(zip(_keys(asked_question), there, strict=True))
+    return found
+
+
+def _bytes(held: dict[Key, Sent]) -> int:
     return sum(len(m.data) for sent in held.values() if not isinstance(sent, ResponseError) for m in sent)
 
 

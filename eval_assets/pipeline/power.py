@@ -10,6 +10,7 @@ from typing import Any
 from eval_assets.pipeline.comparing import pair
 from eval_assets.pipeline.item_scores import NotScored, load_item_scores
 from eval_assets.pipeline.metrics import detectable, difference, task_metrics
+from eval_assets.pipeline.units import of_whole_units
 from resources.store import Store
 from resources.store.records import cells, datasets
 from resources.store.tables import quoted
@@ -75,7 +76,7 @@ def stored_variances(store: Store, task: TaskDef, a: str, b: str, variant: str =
     rows_a, rows_b = pair(left, right, f"{a} and {b} on {task.task}")
     metric = task_metrics(task)[0]
     source = f"{a} against {b}, {metric.name}"
-    if metric.metric.kind == "mean" and metric.metric.numerator == {"score": 1.0} and not metric.macro_over:
+    if metric.plain and metric.metric.numerator == {"score": 1.0}:
         samples = [load_samples(store, key, task.task, variant).scores for key in (a, b)]
         clusters = None if left.clusters is None else left.clusters[rows_a]
         found = variance_components(samples[0][rows_a], clusters, baseline=samples[1][rows_b])
@@ -83,7 +84,7 @@ def stored_variances(store: Store, task: TaskDef, a: str, b: str, variant: str =
             why = found.note if math.isnan(found.total) else "the difference is the same on every item"
             raise NothingVaries(f"{source}: {why}: compare other checkpoints, or give --omega2")
         return Variances(found.planning(), found.n, source, not math.isnan(found.omega2), found.note)
-    left, right = left.take(rows_a), right.take(rows_b)
+    left, right = of_whole_units(metric, (left, rows_a), (right, rows_b))
     result = asdict(difference(metric, left, right))
     planning = detectable(metric, left, right, result)["planning"]
     if not planning:

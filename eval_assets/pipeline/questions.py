@@ -31,6 +31,7 @@ class Question:
     """An item and what a model sees of it.
 
     inputs: hash of that (`input_hash`); continuations: the choices of a log-likelihood task.
+    window: the part of its video that is shown, see `MediaPolicy.within`; None: all of it.
     whole: `inputs` of the question with its media: the same unless it is asked blind. Cells are paired by it.
     """
 
@@ -39,21 +40,24 @@ class Question:
     continuations: tuple[str, ...]
     inputs: str
     whole: str
+    window: Mapping[str, float] | None = None
 
 
 def question(task: TaskDef, row: Mapping[str, Any], *, blind: bool = False) -> Question:
     """A stored row, rendered; blind: without its media. Raises RenderError naming task, field and item."""
     item = item_of(task, row)
     kinds = [m.kind for m in item.media if m.sha]
-    turns = compile_task(task).conversation(item.doc, kinds, item.id, whole=item.missing_media is None)
+    functions = compile_task(task)
+    turns = functions.conversation(item.doc, kinds, item.id, whole=item.missing_media is None)
     messages = tuple(Message(role, parts) for role, parts in turns)
     continuations = _continuations(task, item)
     shas = [m.sha or f"missing: {m.missing}" for m in item.media]
     seen: list[Any] = [[role, parts] for role, parts in turns]
-    if changes := media_policy(task).changes(kinds):
+    window = functions.window(item.doc, item.id) if "video" in kinds else None
+    if changes := media_policy(task).within(window).changes(kinds):
         seen.append(["media", changes])
     inputs = input_hash(seen, shas, continuations)
-    asked = Question(item, messages, continuations, inputs, inputs)
+    asked = Question(item, messages, continuations, inputs, inputs, window)
     return without_media(asked) if blind and item.media else asked
 
 
@@ -172,9 +176,10 @@ def _labels(task: TaskDef, batches: Rows) -> Iterator[str]:
     for batch in batches:
         for row in batch:
             item = item_of(task, row)
-            yield label_hash(item, functions.categories(item.doc, item.id))
+            yield label_hash(item, functions.categories(item.doc, item.id), functions.groups(item.doc, item.id))
 
 
-def label_hash(item: Item, categories: Mapping[str, str]) -> str:
+def label_hash(item: Item, categories: Mapping[str, str], groups: Mapping[str, str]) -> str:
     """Of what scoring and reporting know of an item beside its question."""
-    return digest([item.id, item.target, list(item.choices or ()), item.cluster, dict(categories)])
+    known = [item.id, item.target, list(item.choices or ()), item.cluster, dict(categories)]
+    return digest([*known, dict(groups)] if groups else known)

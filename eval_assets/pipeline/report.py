@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval_assets.pipeline.cell import Cell, finish, record_of
 from eval_assets.pipeline.chance import chance_definition, chance_levels
@@ -17,11 +17,15 @@ from eval_assets.pipeline.metrics import TaskMetric, metric_fields, task_metrics
 from eval_assets.pipeline.scoring import scores_of
 from eval_assets.pipeline.spent import spent
 from eval_assets.pipeline.stability import stability_block
+from eval_assets.pipeline.units import whole
 from eval_assets.versions import digest
 from resources.store import Store
 from resources.store.records import summary
 from resources.store.tables import quoted
 from task_defs import TaskDef
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Bump when the same scores make another report.
 REPORT_VERSION = 2
@@ -64,7 +68,17 @@ def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], N
 
 def report_key(cell: Cell, scores_version: str) -> str:
     """What a report is made from: scores, statistics, and the metrics that the task asks for."""
-    metrics = [[m.name, m.metric.name, m.macro_over, m.higher_is_better] for m in task_metrics(cell.task)]
+    metrics = [
+        [
+            m.name,
+            m.metric.name,
+            m.macro_over,
+            m.higher_is_better,
+            *([m.worst_over] if m.worst_over else []),
+            *(["with_mean"] if m.with_mean else []),
+        ]
+        for m in task_metrics(cell.task)
+    ]
     prices = [] if cell.prices is None else [asdict(cell.prices)]
     return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task)])
 
@@ -111,13 +125,27 @@ def _observed(store: Store, cell: Cell) -> dict[str, Any]:
 
 
 def _breakdowns(task: TaskDef, metrics: list[TaskMetric], items: ItemScores) -> dict[str, Any]:
+    import numpy as np
+
     found: dict[str, Any] = {}
     plain = [m for m in metrics if not m.macro_over]  # a macro average over categories has no category
     for field in task.report_by:
         values = sorted(set(items.by[field]) - {""}, key=_natural)
         if len(values) <= MOST_CATEGORIES:
-            parts = {value: items.take(items.by[field] == value) for value in values}
-            found[field] = {v: {m.name: metric_fields(m, part) for m in plain} for v, part in parts.items()}
+            rows = {value: np.flatnonzero(items.by[field] == value) for value in values}
+            found[field] = _by_category(plain, items, rows)
+    return found
+
+
+def _by_category(metrics: list[TaskMetric], items: ItemScores, rows: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Each metric in each category. Of groups of items only those count that lie in a category as a whole; a metric of
+    groups that all lie in several categories is left out."""
+    found: dict[str, Any] = {value: {} for value in rows}
+    for metric in metrics:
+        parts = {value: items.take(of[whole(metric, items, of)]) for value, of in rows.items()}
+        if any(len(part.ids) for part in parts.values()):
+            for value, part in parts.items():
+                found[value][metric.name] = metric_fields(metric, part)
     return found
 
 

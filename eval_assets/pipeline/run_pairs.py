@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,5 +136,8 @@ def _averaged(sides: Sequence[ItemScores]) -> ItemScores:
 
     first = sides[0]
     values = {name: np.mean([side.values[name] for side in sides], axis=0) for name in first.values}
+    # A step's samples are further runs of the benchmark: the worst of a group is found in each of them.
+    sampled = {name: np.concatenate([side.sampled[name] for side in sides], axis=1) for name in first.sampled}
+    sampled = {name: np.where(np.isnan(values[name])[:, None], np.nan, table) for name, table in sampled.items()}
     counts = {name: np.sum([getattr(side, name) for side in sides], axis=0) for name in ("samples", "scored")}
-    return ItemScores(first.ids, first.hashes, first.clusters, values, first.by, **counts)
+    return replace(first, values=values, sampled=sampled, **counts)

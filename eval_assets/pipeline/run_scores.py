@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eval_assets.pipeline.comparing import NotComparable, pair
 from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_scores
-from eval_assets.pipeline.metrics import TaskMetric
+from eval_assets.pipeline.metrics import TaskMetric, columns
+from eval_assets.pipeline.units import strata_of, units_of
 from resources.models.checkpoint import Checkpoint
 from resources.store import Store
 from resources.store.records import cells, checkpoints
@@ -79,13 +80,14 @@ def _aligned(items: ItemScores, own: ItemScores, what: str) -> ItemScores:
     here, there = pair(items, own, what)
 
     def placed(column: np.ndarray, empty: float) -> np.ndarray:
-        found = np.full(len(items.ids), empty, dtype=column.dtype)
+        found = np.full((len(items.ids), *column.shape[1:]), empty, dtype=column.dtype)
         found[here] = column[there]
         return found
 
     values = {name: placed(column, np.nan) for name, column in own.values.items()}
     counts = {name: placed(getattr(own, name), 0) for name in ("samples", "scored")}
-    return ItemScores(items.ids, items.hashes, items.clusters, values, items.by, **counts)
+    sampled = {name: placed(table, np.nan) for name, table in own.sampled.items()}
+    return replace(items, values=values, sampled=sampled, **counts)
 
 
 @dataclass(frozen=True)
@@ -93,20 +95,21 @@ class Arrays:
     """What `stats.simultaneous_band` and `stats.best_checkpoint` take of a metric, by checkpoint."""
 
     scores: dict[str, object]
-    shared: dict[str, object]  # clusters, denominators and strata
+    shared: dict[str, object]  # clusters, denominators, strata and their weights
 
 
 def arrays_of(metric: TaskMetric, found: RunScores, keys: Iterable[str]) -> Arrays:
-    """The metric of these checkpoints as arrays, (n,) each."""
-    items, rows = found.items, slice(None)
-    if metric.macro_over:  # having no value of the field is no category of its own
-        rows = items.by[metric.macro_over] != ""
-    parts = {key: found.scores[key].take(rows).parts(metric.metric) for key in keys}
+    """The metric of these checkpoints (one or more) as arrays, one entry a unit of the metric."""
+    units = units_of(metric, found.items)
+    of = {key: units.of(found.scores[key]) for key in keys}
+    parts = {key: columns(metric, scores) for key, scores in of.items()}
+    strata, weights = strata_of(metric, next(iter(of.values())))
     return Arrays(
         {key: top for key, (top, _) in parts.items()},
         {
-            "clusters": None if items.clusters is None else items.clusters[rows],
+            "clusters": units.clusters,
             "denominators": None if metric.metric.kind != "ratio" else {key: low for key, (_, low) in parts.items()},
-            "strata": items.by[metric.macro_over][rows] if metric.macro_over else None,
+            "strata": strata,
+            "weights": weights,
         },
     )

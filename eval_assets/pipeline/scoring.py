@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, record_of
 from eval_assets.pipeline.files import spool
-from eval_assets.pipeline.questions import Question, labels_digest, questions
+from eval_assets.pipeline.ingest import items_of
+from eval_assets.pipeline.questions import COLUMNS, Question, item_of, labels_digest, questions
 from eval_assets.versions import StreamDigest, digest, request_key
 from judges import Judge, Verdict, get_judge
 from resources.models import Response
@@ -76,7 +77,10 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
         seen = json.loads(record["details"])
         return Scored(record["version"], record["n_rows"], judged=False, **seen)
     judge = task_judge(cell.task)
-    columns = schema(judge.components, cell.task.report_by)
+    if judge.needs_corpus:
+        rows_of = items_of(store, cell.task).batches(COLUMNS)
+        judge.prepare(item_of(cell.task, row) for batch in rows_of for row in batch)
+    columns = schema(judge.components, cell.task.report_by, cell.task.group_fields)
     verdicts, seen = StreamDigest(), Counter[tuple[str, str]]()
     rows, stored = 0, cell.outputs(store).lookup("item_id", "sample", "request_key")
     with spool() as file:  # flat memory, and one commit for all or nothing
@@ -154,7 +158,8 @@ def _score_row(
     components: Sequence[str],
 ) -> dict[str, Any]:  # fmt: skip
     item = q.item
-    categories = compile_task(task).categories(item.doc, item.id)
+    functions = compile_task(task)
+    categories, groups = functions.categories(item.doc, item.id), functions.groups(item.doc, item.id)
     row = row or {}
     return {
         "item_id": item.id,
@@ -172,4 +177,5 @@ def _score_row(
         "seconds": json.loads(row.get("timings") or "{}").get("total"),
         **{f"value_{name}": verdict.values.get(name) for name in components},
         **{f"by_{name}": categories.get(name) for name in task.report_by},
+        **{f"group_{name}": groups.get(name) for name in task.group_fields},
     }

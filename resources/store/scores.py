@@ -30,10 +30,11 @@ _FIXED = [
 ]
 
 
-def schema(components: Sequence[str], categories: Sequence[str]) -> pa.Schema:
-    """Fixed columns, a `value_<component>` for each of the judge's, a `by_<field>` for each category."""
+def schema(components: Sequence[str], categories: Sequence[str], groups: Sequence[str] = ()) -> pa.Schema:
+    """Fixed columns, then `value_<component>` of the judge, `by_<field>` of categories, `group_<field>` of units."""
     values = [(f"value_{name}", pa.float64()) for name in components]
-    return pa.schema([*_FIXED, *values, *((f"by_{name}", pa.string()) for name in categories)])
+    labels = [*(f"by_{name}" for name in categories), *(f"group_{name}" for name in groups)]
+    return pa.schema([*_FIXED, *values, *((name, pa.string()) for name in labels)])
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def open_source(task: TaskDef, data_roots: Sequence[str | Path] | None = None) -
 
 def _docs(task: TaskDef, found: Found) -> Docs:
     if found.kind == "huggingface":
-        yield from read_hub(task, found.path, local=found.root is not None)
+        yield from read_hub(task, found)
     for file in found.files:
         yield from _READERS[found.kind](file)
 

@@ -8,16 +8,21 @@ from typing import Any
 from task_defs.errors import TaskError
 from task_defs.model import TaskDef
 from task_defs.sources.base import Docs
+from task_defs.sources.locate import Found, how_to_get
 
 
-def read_hub(task: TaskDef, path: str, local: bool) -> Docs:
-    """Rows in streaming mode, media columns undecoded: {"bytes", "path"} as they are stored."""
+def read_hub(task: TaskDef, found: Found) -> Docs:
+    """Rows in streaming mode, media columns undecoded: {"bytes", "path"} as they are stored.
+
+    Raises TaskError, which says how to get the data onto this machine.
+    """
+    path, local = found.path, found.root is not None
     try:
         import datasets
     except ModuleNotFoundError as error:
         raise TaskError(
             f"task {task.task}: {path} is read with the datasets package: "
-            f"pip install 'eval-assets[huggingface]', or {_by_hand(task, path)}"
+            f"pip install 'eval-assets[huggingface]'" + ("" if local else f"\nOr else: {_by_hand(task, found)}")
         ) from error
     files = {split: list(names) for split, names in task.data_files.items()} or None
     try:
@@ -35,7 +40,11 @@ def read_hub(task: TaskDef, path: str, local: bool) -> Docs:
         if local:
             hint = f"check that {path} has a split '{task.test_split}' in a layout that datasets knows"
         else:
-            hint = f"without a connection to the hub, {_by_hand(task, path)}"
+            hint = _by_hand(task, found)
+        if type(error).__name__ == "DatasetNotFoundError":  # also where one is not allowed to see it
+            hint += (
+                "\n  (where its owners ask for an agreement: accept it on its page of the hub, then `hf auth login`)"
+            )
         raise TaskError(
             f"task {task.task}: {path} cannot be read: {type(error).__name__}: {error}\n{hint}", task.task
         ) from error
@@ -54,9 +63,17 @@ def _below(value: Any, root: Path) -> Any:
     return value
 
 
-def _by_hand(task: TaskDef, path: str) -> str:
+def _by_hand(task: TaskDef, found: Found) -> str:
+    """How the data get here without the hub being asked from here."""
     folder = task.data_folder or task.task
+    places = "; ".join(found.tried) or "EVAL_DATA names no folder"
+    where = f"Nor are they on this machine ({places}). "
+    if how := how_to_get(task):
+        return f"{where}Put the files into a folder '{folder}' of one that EVAL_DATA names{how}"
+    revision = f" --revision {task.dataset_revision}" if task.dataset_revision else ""
     return (
-        f"put the files into a folder '{folder}' of one that EVAL_DATA names, for example:\n"
-        f"  hf download {path} --repo-type dataset --local-dir $EVAL_DATA/{folder}"
+        f"{where}Download them where there is a connection, and put them into a folder '{folder}' of one that "
+        f"EVAL_DATA names:\n"
+        f"  export EVAL_DATA=/path/to/benchmarks\n"
+        f"  hf download {found.path} --repo-type dataset{revision} --local-dir $EVAL_DATA/{folder}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,14 @@ class Found:
     """What was found: files that are read here, or a path for the `datasets` package.
 
     root: the data folder, None for the hub. kind: jsonl, parquet, lance or huggingface.
+    tried: the places of EVAL_DATA where nothing was, in words.
     """
 
     kind: str
     root: Path | None
     files: tuple[Path, ...] = ()
     path: str = ""
+    tried: tuple[str, ...] = ()
 
 
 def data_roots_from_env() -> list[Path]:
@@ -56,20 +59,31 @@ def locate(task: TaskDef, data_roots: Sequence[Path]) -> Found:
         elif found := _in_place(task, place, tried):
             return found
     if task.source in ("auto", "huggingface") and _HUB_ID.fullmatch(task.dataset_path):
-        return Found("huggingface", None, path=task.dataset_path)
+        return Found(
+            "huggingface",
+            None,
+            path=task.dataset_path,
+            tried=tuple(t for t in tried if t.startswith(tuple(map(str, data_roots)))),
+        )
     folder = task.data_folder or task.task
     names = ", ".join(task.data_files.get(task.test_split, ())) or f"the split '{task.test_split}'"
     mark = task.mark("data_files") or task.mark("dataset_path")
     raise TaskError(
         Problem(
             f"task {task.task}: no data found. Looked at {'; '.join(tried) or 'no place'}. "
-            f"Put {names} into a folder '{folder}' of one that EVAL_DATA names",
+            f"Put {names} into a folder '{folder}' of one that EVAL_DATA names{how_to_get(task)}",
             "dataset_path",
             mark.file if mark else "",
             mark.line if mark else 0,
         ),
         task.task,
     )
+
+
+def how_to_get(task: TaskDef) -> str:
+    """What the task's author wrote in `metadata.get_data`, as further lines of a message; "" without it."""
+    text = str(task.metadata.get("get_data") or "").strip()
+    return f". To get the data:\n{textwrap.indent(text, '  ')}" if text else ""
 
 
 def _in_place(task: TaskDef, place: Path, tried: list[str]) -> Found | None:

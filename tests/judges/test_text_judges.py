@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import math
 from fractions import Fraction
 
 import pytest
@@ -203,3 +204,15 @@ def test_function_digest_follows_the_source_and_the_bound_arguments(tmp_path):
 
     assert bound(3) == bound(3)
     assert bound(3) != bound(4)
+
+
+def test_macro_f1_is_of_the_corpus():
+    """6 yes and 4 no: 5 and 3 of them right."""
+    judge = get_judge("yes_no")
+    said = ["yes"] * 5 + ["no"] + ["no"] * 3 + ["yes"]
+    rows = [judge.judge({"target": t}, s).values for t, s in zip(["yes"] * 6 + ["no"] * 4, said, strict=True)]
+    metric = next(m for m in judge.metrics if m.name == "macro_f1")
+    assert metric.kind == "corpus"
+    found = metric.corpus([sum(row[name] for row in rows) for name in metric.sums])
+    assert found == pytest.approx((10 / 12 + 6 / 8) / 2)
+    assert math.isnan(metric.corpus([0, 0, 0, 4]))

@@ -118,7 +118,7 @@ def test_pope(data):
         ("text", "Is there a snowboard in the image?\nAnswer the question using a single word or phrase."),
     )
     assert task.primary_metric == "f1_macro"
-    assert task.metric_list[0].macro_over == "category"
+    assert task.metric_list[0].macro_over == ("category",)
 
 
 def test_pope_with_the_later_labels(data):

@@ -169,11 +169,14 @@ def test_an_image_folder_and_image_columns_through_datasets_keep_their_bytes(tmp
 def test_the_hub_out_of_reach_says_how_to_get_the_data(monkeypatch):
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    source = open_source(made(dataset_path="nobody/birds", dataset_revision="abc"), [])
+    task = made(dataset_path="nobody/birds", dataset_revision="abc")
+    source = open_source(task, ["/nowhere/data"])
     assert source.origin == "nobody/birds@abc"
     with pytest.raises(TaskError) as caught:
         list(source.rows())
-    assert "hf download nobody/birds --repo-type dataset --local-dir $EVAL_DATA/birds" in str(caught.value)
+    said = str(caught.value).splitlines()
+    assert "on this machine (/nowhere/data/birds: not there)" in said[1]
+    assert said[3] == "  hf download nobody/birds --repo-type dataset --revision abc --local-dir $EVAL_DATA/birds"
 
 
 def test_without_the_datasets_package_the_command_is_told(monkeypatch):
@@ -305,3 +308,12 @@ def test_rows_can_be_read_again(tmp_path):
     source = open_source(made(dataset_path=str(tmp_path / "rows.jsonl")), [])
     assert list(source.rows()) == list(source.rows())
     assert isinstance(read_media(picture(), source.root), MediaBytes)
+
+
+def test_a_task_says_how_to_get_its_data_where_they_are_not(tmp_path):
+    how = {"get_data": "hf download nobody/birds\nthen unzip it\n"}
+    task = made(dataset_path="nobody/birds", source="parquet", metadata=how)
+    words = "'birds' of one that EVAL_DATA names. To get the data:\n  hf download nobody/birds\n  then unzip it"
+    with pytest.raises(TaskError) as caught:
+        rows(task, [tmp_path])
+    assert str(caught.value).endswith(words)

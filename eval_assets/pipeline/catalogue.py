@@ -1,0 +1,61 @@
+"""The tasks that the project brings along, as the page docs/catalogue.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eval_assets.pipeline.metrics import task_metrics
+from eval_assets.reporting.markdown import plain, table
+from task_defs import FunctionRef, TaskDef
+
+_HEADS = ("task", ">items", "judge", "primary metric", "aggregation", "clusters", "by", "reference", "licence")
+_INTRODUCTION = """# The catalogue
+
+{count} tasks. Each is one file in `task_defs/catalog/`, whose comments say whose prompt and whose rule it has. None
+brings its data along but `digits`: `evals ingest TASK` reads it from the hub, or from a folder that `EVAL_DATA` names,
+and says what to download where it finds neither.
+
+Clusters are items that are not independent: those that share the named field, or else a picture, video or sound.
+Judges and their rules: the docstrings in `judges/`. This page is printed by `evals tasks --catalogue`."""
+
+
+def catalogue(tasks: Iterable[TaskDef]) -> str:
+    """The page: a table of tasks for each set of modalities. Raises UnknownMetric."""
+    groups: dict[str, list[TaskDef]] = {}
+    for task in tasks:
+        groups.setdefault(modality(task), []).append(task)
+    count = sum(map(len, groups.values()))
+    parts = [_INTRODUCTION.format(count=count)]
+    for name in sorted(groups):
+        parts += [f"## {name.capitalize()}", table(_HEADS, (_row(task) for task in groups[name]))]
+    return "\n\n".join(parts) + "\n"
+
+
+def modality(task: TaskDef) -> str:
+    """What an item holds beside text, by the task's tags: `image`, `image, video`, `text`."""
+    held = [kind for kind in ("image", "video", "audio") if kind in task.tag]
+    return ", ".join(held) or "text"
+
+
+def _row(task: TaskDef) -> list[str]:
+    primary, *_ = task_metrics(task)
+    judge = task.judge["name"] + (f" ({rule})" if (rule := task.judge.get("rule")) else "")
+    items = task.metadata.get("items")
+    return [
+        f"`{task.task}`",
+        "" if items is None else f"{items:,}",
+        f"`{judge}`",
+        plain(primary.name),
+        plain(primary.aggregation),
+        plain(_clusters(task)),
+        plain(", ".join(task.report_by)),
+        task.metadata["reference"],
+        plain(task.metadata["licence"]),
+    ]
+
+
+def _clusters(task: TaskDef) -> str:
+    key = task.cluster_key
+    if key is None:
+        return "shared media" if modality(task) != "text" else ""
+    return key.attribute if isinstance(key, FunctionRef) else key.strip("{} ")
