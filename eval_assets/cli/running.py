@@ -115,12 +115,10 @@ def _generation(text: str | None) -> dict[str, Any]:
     return {k: allowed[k] for k in (spoken.get(name, name) for name in pairs) if k in allowed}
 
 
-def _detach(checkpoint: str, tasks: list[str], variant: Any) -> None:
+def _detach(checkpoint: str, tasks: list[str], variant: Variant) -> None:
     from eval_assets.pipeline.ledger import Wish, wish_for
 
-    if variant.id:
-        raise typer.BadParameter("--detach takes tasks as they are defined, no --limit, --repeats, --gen or --blind")
-    wish_for(store(), [Wish(checkpoint, task, "shell") for task in tasks])
+    wish_for(store(), [Wish(checkpoint, task, "shell", variant=variant.text()) for task in tasks])
     typer.echo(f"{len(tasks)} cells of {checkpoint} are wanted: the daemon (`make ui`) runs them, see `evals queue`")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from resources.models.sharded import unfinished
 from resources.models.weights import checkpoint_problem
 from resources.store import Store, check_key
 from resources.store.records import checkpoints
+
+# Seconds in which a folder that is not whole must change to be waited for.
+ABANDONED = 600.0
 
 
 def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
@@ -74,6 +78,21 @@ def folder_problem(folder: Path, args: Mapping[str, Any]) -> str | None:
         problem = unfinished(folder)
         return problem and f"{folder}: {problem}"
     return checkpoint_problem(folder, allow_pickle=bool(args.get("allow_pickle")), base=args.get("base"))
+
+
+def still_written(point: Checkpoint, now: float | None = None) -> str | None:
+    """Why a checkpoint's folder has to be waited for, or None.
+
+    Raises ModelUnusable where it is not whole and nothing in it has changed for ten minutes: nobody writes it.
+    """
+    folder = folder_of(point)
+    problem = folder_problem(folder, point.model_args) if folder else None
+    if folder is None or problem is None:
+        return None
+    latest = max((p.stat().st_mtime for p in folder.rglob("*") if p.is_file()), default=folder.stat().st_mtime)
+    if (time.time() if now is None else now) - latest > ABANDONED:
+        raise ModelUnusable(f"checkpoint {point.key!r} is not whole, and has not changed for ten minutes: {problem}")
+    return f"still being written: {problem}"
 
 
 def identify_checkpoint(store: Store, key: str, *, again: bool = False, log: Log = quiet) -> Checkpoint:
