@@ -10,20 +10,21 @@ from eval_assets.jobs import variant_config
 from eval_assets.partitions import register_partitions
 from eval_assets.pipeline.cell import Variant, find_checkpoint
 from eval_assets.pipeline.checkpoint_report import outdated_reports
-from eval_assets.pipeline.draining import Last, Step, Verdict, decide, step_for
+from eval_assets.pipeline.draining import Last, Step, Verdict, cell_step, decide, step_for
 from eval_assets.pipeline.learning_curve import outdated_curves
-from eval_assets.pipeline.ledger import DONE, FAILED, WANTED, Wish, by_cell, settle, wishes
+from eval_assets.pipeline.ledger import CANCELLED, DONE, FAILED, WANTED, Wish, by_cell, settle, wishes
 from eval_assets.pipeline.planning import CHECKPOINT, need_of
 from eval_assets.pipeline.registering import source_signature, still_written
 from eval_assets.pipeline.tracking import outstanding_pushes
 from eval_assets.pipeline.watching import look
 from eval_assets.settings import Settings, Watch, load_settings
 from eval_assets.trackers import TrackerSettings
+from eval_assets.unfinished import TARGET, runs_of_cells, stop_runs
 from resources.store import Store
 from resources.store.resource import EvalStore
 from task_defs import load_task
 
-TARGET, VERSION, ATTEMPT, WHO = "eval/target", "eval/version", "eval/attempt", "eval/wanted_by"
+VERSION, ATTEMPT, WHO = "eval/version", "eval/attempt", "eval/wanted_by"
 _JOBS = {
     "dataset": jobs.dataset_job,
     "checkpoint": jobs.checkpoint_job,
@@ -63,6 +64,7 @@ def _watch_sensor(watch: Watch) -> dg.SensorDefinition:
 def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.SensorResult:
     """Each wanted cell's next run: checkpoint, data set, cell; then the checkpoint's report and its run's curve."""
     home, settings = store.open(), load_settings()
+    _stop_cancelled(context.instance, home)
     decided: dict[Step, tuple[Verdict, list[Wish]]] = {}
 
     def decide_on(step: Step, asked_by: Sequence[Wish] = ()) -> Verdict:
@@ -89,6 +91,14 @@ def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.Se
         decide_on(step)
     requests = [_request(step, *found) for step, found in decided.items() if found[0].action == "request"]
     return dg.SensorResult(run_requests=requests)
+
+
+def _stop_cancelled(instance: dg.DagsterInstance, store: Store) -> None:
+    """End runs of cells that were cancelled, and of which another tick had asked for a run by then."""
+    still = {w.cell for w in wishes(store)}
+    targets = {cell_step(*w.cell).target for w in wishes(store, CANCELLED) if w.cell not in still}
+    if targets:
+        stop_runs(instance, [run.run_id for target, run in runs_of_cells(instance).items() if target in targets])
 
 
 def _next(store: Store, asked_by: Sequence[Wish], settled: set[str], baseline: str | None) -> Step | None:

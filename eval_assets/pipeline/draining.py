@@ -44,14 +44,18 @@ class Verdict:
     reason: str = ""
 
 
+def cell_step(checkpoint: str, task: str, variant: str = "", version: str = "") -> Step:
+    """The run of a cell as the ledger names it."""
+    return Step("variant" if variant else "cell", f"{checkpoint}|{task}", version, variant)
+
+
 def step_for(need: Need, signature: str, variant: str = "") -> Step:
     """The run that an incomplete cell needs next. signature: of the checkpoint's files now."""
     if need.stage == CHECKPOINT:
         return Step("checkpoint", need.checkpoint, signature)
     if need.stage == DATASET:
         return Step("dataset", need.task, need.reason)
-    job = "variant" if variant else "cell"
-    return Step(job, f"{need.checkpoint}|{need.task}", f"{need.key}:{need.stage}", variant)
+    return cell_step(need.checkpoint, need.task, variant, f"{need.key}:{need.stage}")
 
 
 def decide(step: Step, last: Last | None, max_attempts: int) -> Verdict:

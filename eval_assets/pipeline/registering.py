@@ -28,6 +28,17 @@ ABANDONED = 600.0
 
 def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
     """Make a checkpoint known, or bring what is known of it up to date."""
+    checkpoint = checked(checkpoint)
+    known = checkpoints(store).get(checkpoint=checkpoint.key)
+    if known is not None and is_same(before := Checkpoint.from_record(known), checkpoint):
+        return before
+    store.ensure_writable()
+    checkpoints(store).upsert([checkpoint.record()])
+    return checkpoint
+
+
+def checked(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint as it may be stored, paths in its arguments absolute. Raises KeyRefused and ModelUnusable."""
     check_key(checkpoint.key)
     check_model(checkpoint.model)
     if "api_key" in checkpoint.model_args:
@@ -36,18 +47,12 @@ def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
         key_variable(checkpoint.model_args["api_key_env"])
     if checkpoint.model == "openai":
         endpoint(checkpoint.model_args.get("base_url"), checkpoint.model_args.get("preset"))
-    checkpoint = replace(checkpoint, model_args=absolute(checkpoint.model_args))
-    known = checkpoints(store).get(checkpoint=checkpoint.key)
-    if known is not None:
-        before = Checkpoint.from_record(known)
-        same = (before.model, before.source, dict(before.model_args)) == (
-            checkpoint.model, checkpoint.source, dict(checkpoint.model_args),
-        )  # fmt: skip
-        if same:
-            return before
-    store.ensure_writable()
-    checkpoints(store).upsert([checkpoint.record()])
-    return checkpoint
+    return replace(checkpoint, model_args=absolute(checkpoint.model_args))
+
+
+def is_same(a: Checkpoint, b: Checkpoint) -> bool:
+    """Whether two checkpoints of one key are loaded from the same place in the same way."""
+    return (a.model, a.source, dict(a.model_args)) == (b.model, b.source, dict(b.model_args))
 
 
 def from_directory(path: Path, *, run: str | None = None, model: str = "transformers", **args: Any) -> Checkpoint:

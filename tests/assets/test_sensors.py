@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -138,13 +137,6 @@ def test_an_unknown_task_is_given_up_at_once(project):
     assert "cell_job:good|colours" in drain(project)
     (given_up,) = wishes(project.store, FAILED)
     assert given_up.task == "nonsense"
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory) -> Path:
-    from examples.digits.train import train
-
-    return train(tmp_path_factory.mktemp("model"), steps=0)[0]
 
 
 @pytest.fixture
