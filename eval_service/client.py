@@ -183,8 +183,8 @@ class AsyncEvalClient:
     async def wait_for_job(
         self,
         job_id: str,
-        timeout: float | None = None,
-        poll: float = 2.0,  # noqa: ASYNC109  # as in the other client
+        timeout: float | None = None,  # noqa: ASYNC109  # as in the other client
+        poll: float = 2.0,
     ) -> dict[str, Any]:
         try:
             async with asyncio.timeout(timeout):
