@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from eval_assets.pipeline.cell import UnknownCheckpoint
 from eval_assets.pipeline.comparing import NotComparable
 from eval_assets.pipeline.item_scores import NotScored
+from eval_assets.pipeline.run_scores import UnknownRun
 from eval_assets.settings import SettingsError
 from eval_service import metrics
 from eval_service.admission import Refused
@@ -35,7 +36,7 @@ from task_defs import TaskError
 
 # What is wrong -> the status that says whose turn it is: 4xx the client's, 5xx the operator's.
 _STATUS: dict[type[Exception], int] = {
-    UnknownJob: 404, UnknownUpload: 404, NotScored: 404, UnknownCheckpoint: 404,
+    UnknownJob: 404, UnknownUpload: 404, UnknownRun: 404, NotScored: 404, UnknownCheckpoint: 404,
     NameTaken: 409, WrongOffset: 409, NotComparable: 409,
     Refused: 422, TaskError: 422, ModelUnusable: 422, KeyRefused: 422, UploadRefused: 422,
     TooManyJobs: 429,
@@ -77,7 +78,7 @@ Handler = Callable[[Request, Exception], Response]
 def _answer(status: int) -> Handler:
     def handler(request: Request, error: Exception) -> Response:
         if _is_browser(request):
-            return page("problem.html.j2", status, status=status, words=HTTPStatus(status).phrase, detail=str(error))
+            return page("problem.html.j2", status, words=HTTPStatus(status).phrase, detail=str(error))
         more = {"offset": error.have} if isinstance(error, WrongOffset) else {}
         return JSONResponse({"detail": str(error), **more}, status)
 
@@ -89,7 +90,7 @@ def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if _is_browser(request):
         words = HTTPStatus(error.status_code).phrase
-        return page("problem.html.j2", error.status_code, status=error.status_code, words=words, detail=error.detail)
+        return page("problem.html.j2", error.status_code, words=words, detail=error.detail)
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
 

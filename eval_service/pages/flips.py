@@ -17,7 +17,8 @@ from task_defs import TaskDef
 class Flips:
     """better: items on which a scores higher than b, worse: lower, the largest differences first.
 
-    same: how many score alike; lacking: items without a score on one of the sides. entry: the paired comparison of the primary metric.
+    same: how many score alike; lacking: items without a score on one of the sides. entry: the paired
+    comparison of the primary metric.
     """
 
     better: list[str]
