@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export EVAL_HOME ?= $(CURDIR)/.evals
 
-.PHONY: demo test test-engines engines ui lint types setup clean
+.PHONY: demo test test-browser test-engines engines serve ui lint types setup clean
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.12'"
@@ -34,6 +34,10 @@ ui: $(VENV)/.local
 	$(BIN)/python -m eval_assets.instance
 	$(BIN)/dagster dev -w workspace.yaml
 
+# Pages and jobs over HTTP: http://127.0.0.1:8000
+serve: $(VENV)/.dev
+	$(BIN)/evals serve
+
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -54,6 +58,10 @@ endif
 # Against the real engine: started, shared, killed, compared with Transformers.
 test-engines: $(VENV)/.dev engines
 	EVAL_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/python -m pytest -m engine tests/engines
+
+# The pages in a real Chromium (apt-get install chromium, or EVAL_CHROMIUM).
+test-browser: $(VENV)/.dev
+	$(BIN)/python -m pytest -m browser tests/browser
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """The runs there are: one a data set, one a checkpoint, one a cell, one a checkpoint's report, one a run's curve."""
 
 import json
+from typing import Any
 
 import dagster as dg
 
@@ -33,6 +34,13 @@ class VariantConfig(dg.Config):
     repeats: int | None = None
     gen: str = "{}"
     blind: bool = False
+
+
+def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, Any]:
+    """The configuration of a run of `variant_job`."""
+    departs = {"limit": variant.limit, "repeats": variant.repeats, "gen": json.dumps(dict(variant.gen))}
+    config = {"checkpoint": checkpoint, "task": task, "blind": variant.blind, **departs}
+    return {"ops": {"evaluate_variant": {"config": {k: v for k, v in config.items() if v is not None}}}}
 
 
 @dg.op(pool="gpu")

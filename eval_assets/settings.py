@@ -133,6 +133,7 @@ class Settings(_Strict):
     gates: dict[str, Gate] = Field(default_factory=dict)
     trackers: tuple[TrackerSettings, ...] = ()
     max_attempts: int = Field(3, ge=1)
+    service: dict[str, Any] = Field(default_factory=dict)  # checked by `eval_service.settings`, who reads it
 
     @field_validator("suites", mode="before")
     @classmethod

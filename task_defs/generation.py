@@ -91,6 +91,15 @@ class GenerationKwargs(BaseModel):
             found["temperature"] = 0.0  # as in Hugging Face generate: the temperature is not used
         return found
 
+    @classmethod
+    def overrides(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What was named, checked, in our names: the defaults of the others are the task's to set."""
+        if not given:
+            return {}
+        checked = cls.model_validate(given).to_dict()
+        ours = (_SPELLINGS.get(name, "temperature" if name == "do_sample" else name) for name in given)
+        return {name: checked[name] for name in ours if name in checked}
+
     def to_dict(self) -> dict[str, Any]:
         """What is set, JSON-able: `max_tokens`, `temperature`, ..., by the names of the fields."""
         found = {k: v for k, v in self.model_dump().items() if v is not None and v not in ((), {})}

@@ -219,3 +219,33 @@ def endpoint() -> Iterator[Endpoint]:
     served = Endpoint()
     yield served
     served.close()
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An S3 server in a thread of this process with an empty bucket; a URI below it."""
+    server = pytest.importorskip("moto.server", reason="needs moto: pip install 'eval-assets[dev]'")
+    import boto3
+
+    served = server.ThreadedMotoServer(port=0)
+    served.start()
+    host, port = served.get_host_and_port()
+    url = f"http://{host}:{port}"
+    settings = {
+        "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": url, "AWS_ENDPOINT": url, "AWS_ALLOW_HTTP": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }  # fmt: skip
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3").create_bucket(Bucket="evals")
+    yield "s3://evals/home"
+    served.stop()
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny vision-language model that has not been trained."""
+    from examples.digits.train import train
+
+    return Path(train(tmp_path_factory.mktemp("model"), steps=0)[0])

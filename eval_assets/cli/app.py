@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from eval_assets.cli import curve, engines, importing, models, power, push, running, sampling, showing
+from eval_assets.cli import curve, engines, importing, models, power, push, running, sampling, serve, showing
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -35,6 +35,7 @@ app.command("stability")(sampling.stability)
 app.command("diagnose")(sampling.diagnose)
 app.command("blind")(sampling.blind)
 app.command("push")(push.push)
+app.command("serve")(serve.serve)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)
 checkpoints_app.command("show")(models.show_checkpoint)

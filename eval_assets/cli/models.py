@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from eval_assets.cli.common import Json, parse_pairs, print_json, show, store, table
-from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 
 Model = Annotated[
@@ -50,43 +48,11 @@ def list_checkpoints(as_json: Json = False) -> None:
 def resolve(
     name: str, model: str | None, args: dict[str, Any], *, run: str | None = None, step: int | None = None
 ) -> Checkpoint:
-    """The checkpoint that a name (registered, or of models.yaml), a path or a hub id means, registered.
+    """The checkpoint that is meant, registered."""
+    from eval_assets.pipeline.naming import checkpoint_of
+    from eval_assets.pipeline.registering import register
 
-    Raises ModelUnusable and UnknownCheckpoint.
-    """
-    from eval_assets.pipeline.cell import find_checkpoint
-    from eval_assets.pipeline.registering import from_directory, register
-    from resources.models.configured import load_models
-    from resources.models.registry import check_model, source_of
-    from resources.store.records import checkpoints
-
-    home, entry = store(), load_models().models.get(name)
-    if entry is not None:  # as models.yaml has it now, with what is said here over it
-        model, args = model or entry.model, {**entry.args, **args}
-        source = _absolute(source_of(model, args) or entry.source)
-        return register(home, Checkpoint(name, check_model(model), source, args, run=run, step=step))
-    if model is None and not args and checkpoints(home).get(checkpoint=name) is not None:
-        return find_checkpoint(home, name)
-    model = check_model(model or "transformers")
-    source = source_of(model, args)
-    looks_like_path = Path(name).expanduser().is_dir() or name.startswith((".", "/", "~"))
-    if source is None and looks_like_path and Checkpoint("", model, "").has_weights:
-        path = Path(name).expanduser()
-        if not path.is_dir():
-            raise ModelUnusable(f"no directory {path}")
-        point = from_directory(path, run=run, model=model, **args)
-    elif source is None and model == "transformers" and "/" not in name:
-        return find_checkpoint(home, name)  # a plain name that nobody registered: say which there are
-    else:
-        point = Checkpoint(name, model, _absolute(source) if source else name, args)
-    point = replace(point, run=run or point.run, step=step if step is not None else point.step)
-    return register(home, point)
-
-
-def _absolute(source: str) -> str:
-    """A folder's path from anywhere; a hub id and an endpoint's name as they are."""
-    path = Path(source).expanduser()
-    return str(path.resolve()) if path.is_dir() else source
+    return register(store(), checkpoint_of(store(), name, model, args, run=run, step=step))
 
 
 def show_checkpoint(name: Annotated[str, typer.Argument(help="Its key.")], as_json: Json = False) -> None:

@@ -63,13 +63,13 @@ def run(
     from eval_assets.pipeline.planning import need_of
     from eval_assets.settings import load_settings
     from resources.models import ModelUnusable
-    from task_defs import load_task
+    from task_defs import GenerationKwargs, load_task
 
     settings = load_settings()
     wanted = list(dict.fromkeys(t for name in names(tasks) for t in settings.suites.get(name, (name,))))
     definitions = [load_task(name) for name in wanted]
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
-    variant = Variant(limit, repeats, _generation(gen), blind)
+    variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind)
     if detach:
         _detach(point.key, wanted, variant)
         return
@@ -105,24 +105,10 @@ def _gate_again(point: Checkpoint, task: TaskDef, variant: Variant, settings: Se
         raise RunFailed("; ".join(stopped))
 
 
-def _generation(text: str | None) -> dict[str, Any]:
-    from task_defs import GenerationKwargs
-
-    pairs = parse_pairs(text, "--gen")
-    if not pairs:
-        return {}
-    allowed = GenerationKwargs.model_validate(pairs).to_dict()
-    # Only what was named: the defaults of the model are the task's to set.
-    spoken = {"max_new_tokens": "max_tokens", "max_gen_toks": "max_tokens", "until": "stop", "do_sample": "temperature"}
-    return {k: allowed[k] for k in (spoken.get(name, name) for name in pairs) if k in allowed}
-
-
-def _detach(checkpoint: str, tasks: list[str], variant: Any) -> None:
+def _detach(checkpoint: str, tasks: list[str], variant: Variant) -> None:
     from eval_assets.pipeline.ledger import Wish, wish_for
 
-    if variant.id:
-        raise typer.BadParameter("--detach takes tasks as they are defined, no --limit, --repeats, --gen or --blind")
-    wish_for(store(), [Wish(checkpoint, task, "shell") for task in tasks])
+    wish_for(store(), [Wish(checkpoint, task, "shell", variant=variant.text()) for task in tasks])
     typer.echo(f"{len(tasks)} cells of {checkpoint} are wanted: the daemon (`make ui`) runs them, see `evals queue`")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -52,14 +51,12 @@ class Runs:
         self._execute("dataset", task.task)
 
     def cell(self, checkpoint: str, task: TaskDef, variant: Any, *, judge_only: bool) -> None:
+        from eval_assets.jobs import variant_config
         from eval_assets.partitions import cell_partition
 
         self._register([checkpoint], [task.task])
         if variant.id:
-            config = {"checkpoint": checkpoint, "task": task.task, "gen": json.dumps(dict(variant.gen))}
-            config["blind"] = variant.blind
-            config |= {k: v for k, v in (("limit", variant.limit), ("repeats", variant.repeats)) if v is not None}
-            self._execute("variant", None, {"ops": {"evaluate_variant": {"config": config}}})
+            self._execute("variant", None, variant_config(checkpoint, task.task, variant))
         else:
             selection = ["judge_scores", "statistical_report", "comparison"] if judge_only else None
             self._execute("cell", cell_partition(checkpoint, task.task), selection=selection)

@@ -58,7 +58,7 @@ def plan(
     home = store()
     points = names(checkpoint or []) or sorted(r["checkpoint"] for r in checkpoints(home).rows())
     chosen = _task_names(tasks) or sorted(r["task"] for r in datasets(home).rows())
-    failed = {(w.checkpoint, w.task): w.reason for w in wishes(home, FAILED)}
+    failed = {(w.checkpoint, w.task): w.reason for w in wishes(home, FAILED) if not w.variant}
     rows = []
     for task in map(load_task, chosen):
         for key in points:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -39,6 +39,15 @@ class Variant:
     @property
     def id(self) -> str:
         return variant_id(self.gen, self.repeats, self.limit, self.blind)
+
+    def text(self) -> str:
+        """As the ledger holds it: JSON, "" for the default."""
+        given = {k: v for k, v in asdict(self).items() if v not in (None, {}, False)}
+        return json.dumps(given, sort_keys=True) if given else ""
+
+    @classmethod
+    def read(cls, text: str) -> Variant:
+        return cls(**json.loads(text)) if text else cls()
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,20 @@ from eval_assets.pipeline.planning import CHECKPOINT, DATASET, Need
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A run to ask for. job: checkpoint, dataset, cell or checkpoint_report; partition: its key.
+    """A run to ask for. job: checkpoint, dataset, cell, variant or checkpoint_report; partition: its key.
 
     version: what it would be made from. The same step of the same version is tried a bounded number
-    of times, another version begins anew.
+    of times, another version begins anew. variant: of the cell, as the ledger has it.
     """
 
     job: str
     partition: str
     version: str
+    variant: str = ""
 
     @property
     def target(self) -> str:
-        return f"{self.job}:{self.partition}"
+        return f"{self.job}:{self.partition}" + (f"@{self.variant}" if self.variant else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,18 @@ class Verdict:
     reason: str = ""
 
 
-def step_for(need: Need, signature: str) -> Step:
+def cell_step(checkpoint: str, task: str, variant: str = "", version: str = "") -> Step:
+    """The run of a cell as the ledger names it."""
+    return Step("variant" if variant else "cell", f"{checkpoint}|{task}", version, variant)
+
+
+def step_for(need: Need, signature: str, variant: str = "") -> Step:
     """The run that an incomplete cell needs next. signature: of the checkpoint's files now."""
     if need.stage == CHECKPOINT:
         return Step("checkpoint", need.checkpoint, signature)
     if need.stage == DATASET:
         return Step("dataset", need.task, need.reason)
-    return Step("cell", f"{need.checkpoint}|{need.task}", f"{need.key}:{need.stage}")
+    return cell_step(need.checkpoint, need.task, variant, f"{need.key}:{need.stage}")
 
 
 def decide(step: Step, last: Last | None, max_attempts: int) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,9 +22,23 @@ from resources.models.weights import checkpoint_problem
 from resources.store import Store, check_key
 from resources.store.records import checkpoints
 
+# Seconds in which a folder that is not whole must change to be waited for.
+ABANDONED = 600.0
+
 
 def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
     """Make a checkpoint known, or bring what is known of it up to date."""
+    checkpoint = checked(checkpoint)
+    known = checkpoints(store).get(checkpoint=checkpoint.key)
+    if known is not None and is_same(before := Checkpoint.from_record(known), checkpoint):
+        return before
+    store.ensure_writable()
+    checkpoints(store).upsert([checkpoint.record()])
+    return checkpoint
+
+
+def checked(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint as it may be stored, paths in its arguments absolute. Raises KeyRefused and ModelUnusable."""
     check_key(checkpoint.key)
     check_model(checkpoint.model)
     if "api_key" in checkpoint.model_args:
@@ -32,18 +47,12 @@ def register(store: Store, checkpoint: Checkpoint) -> Checkpoint:
         key_variable(checkpoint.model_args["api_key_env"])
     if checkpoint.model == "openai":
         endpoint(checkpoint.model_args.get("base_url"), checkpoint.model_args.get("preset"))
-    checkpoint = replace(checkpoint, model_args=absolute(checkpoint.model_args))
-    known = checkpoints(store).get(checkpoint=checkpoint.key)
-    if known is not None:
-        before = Checkpoint.from_record(known)
-        same = (before.model, before.source, dict(before.model_args)) == (
-            checkpoint.model, checkpoint.source, dict(checkpoint.model_args),
-        )  # fmt: skip
-        if same:
-            return before
-    store.ensure_writable()
-    checkpoints(store).upsert([checkpoint.record()])
-    return checkpoint
+    return replace(checkpoint, model_args=absolute(checkpoint.model_args))
+
+
+def is_same(a: Checkpoint, b: Checkpoint) -> bool:
+    """Whether two checkpoints of one key are loaded from the same place in the same way."""
+    return (a.model, a.source, dict(a.model_args)) == (b.model, b.source, dict(b.model_args))
 
 
 def from_directory(path: Path, *, run: str | None = None, model: str = "transformers", **args: Any) -> Checkpoint:
@@ -74,6 +83,21 @@ def folder_problem(folder: Path, args: Mapping[str, Any]) -> str | None:
         problem = unfinished(folder)
         return problem and f"{folder}: {problem}"
     return checkpoint_problem(folder, allow_pickle=bool(args.get("allow_pickle")), base=args.get("base"))
+
+
+def still_written(point: Checkpoint, now: float | None = None) -> str | None:
+    """Why a checkpoint's folder has to be waited for, or None.
+
+    Raises ModelUnusable where it is not whole and nothing in it has changed for ten minutes: nobody writes it.
+    """
+    folder = folder_of(point)
+    problem = folder_problem(folder, point.model_args) if folder else None
+    if folder is None or problem is None:
+        return None
+    latest = max((p.stat().st_mtime for p in folder.rglob("*") if p.is_file()), default=folder.stat().st_mtime)
+    if (time.time() if now is None else now) - latest > ABANDONED:
+        raise ModelUnusable(f"checkpoint {point.key!r} is not whole, and has not changed for ten minutes: {problem}")
+    return f"still being written: {problem}"
 
 
 def identify_checkpoint(store: Store, key: str, *, again: bool = False, log: Log = quiet) -> Checkpoint:

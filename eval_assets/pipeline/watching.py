@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from eval_assets.pipeline.holding import holds_of, keep_holds
-from eval_assets.pipeline.ledger import FAILED, Wish, wish_for, wishes
+from eval_assets.pipeline.ledger import FAILED, Wish, settle, wish_for, wishes
 from eval_assets.pipeline.registering import changed_since, directory_key, folder_problem, from_directory, register
 from eval_assets.settings import Settings, Watch
 from resources.models.checkpoint import Checkpoint
@@ -117,11 +117,7 @@ def _hold(store: Store, watch: Watch, present: dict[str, list[Path]]) -> list[st
 
 
 def _wish(store: Store, seen: Seen, watch: Watch) -> None:
-    new = [Wish(p.key, task, f"watch {watch.path}", watch.priority) for p in seen.wanted for task in seen.tasks]
-    gone = set(seen.gone)
-    lost = [
-        replace(w, state=FAILED, reason="the checkpoint's folder is gone")
-        for w in (wishes(store) if gone else [])
-        if w.checkpoint in gone
-    ]
-    wish_for(store, [*new, *lost])
+    who = f"watch {watch.path}"
+    wish_for(store, [Wish(p.key, task, who, watch.priority) for p in seen.wanted for task in seen.tasks])
+    if gone := set(seen.gone):
+        settle(store, [w for w in wishes(store) if w.checkpoint in gone], FAILED, "the checkpoint's folder is gone")

@@ -13,6 +13,7 @@ from eval_assets.reporting.svg import short
 from eval_assets.reporting.words import LEVEL, count, difference, p_value
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from rich.table import Table
 
 Data = Mapping[str, Any]
@@ -20,16 +21,17 @@ Data = Mapping[str, Any]
 _MOST_TASKS = 8
 
 
-def curve_page(data: Data) -> str:
-    """The whole curve as a self-contained HTML page."""
+def curve_page(data: Data, templates: Environment | None = None) -> str:
+    """The whole curve as a self-contained HTML page. templates: with another `base.html.j2`."""
     sections = [_section(curve) for curve in data["tasks"].values()]
-    return _render("curve.html.j2", data=data, sections=sections, level=LEVEL)
+    template = (templates or environment()).get_template("curve.html.j2")
+    return template.render(data=data, sections=sections, level=LEVEL)
 
 
 def run_comparison_page(data: Data) -> str:
     """Two runs as a self-contained HTML page."""
     sections = [_pair_section(task, data["run_a"], data["run_b"]) for task in data["tasks"].values()]
-    return _render("run_pair.html.j2", data=data, sections=sections)
+    return environment().get_template("run_pair.html.j2").render(data=data, sections=sections)
 
 
 def curve_markdown(data: Data) -> str:
@@ -161,10 +163,6 @@ def _pair_rows(task: Data) -> list[dict[str, str]]:
         }
         for entry in task["steps"]
     ]
-
-
-def _render(template: str, **values: Any) -> str:
-    return environment().get_template(template).render(**values)
 
 
 def _marked(said: str, survives: str) -> str:

@@ -23,10 +23,10 @@ _SEPARATOR = re.compile(r"([_./\\-])")
 _MOST_PLOTTED = 60  # categories; beyond, the table is easier to read than a plot
 
 
-def checkpoint_page(data: Data) -> str:
-    """Everything about one checkpoint as a self-contained HTML page."""
+def checkpoint_page(data: Data, templates: Environment | None = None) -> str:
+    """Everything about one checkpoint as a self-contained HTML page. templates: with another `base.html.j2`."""
     return (
-        environment()
+        (templates or environment())
         .get_template("checkpoint.html.j2")
         .render(
             data=data,

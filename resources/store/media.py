@@ -79,6 +79,12 @@ class MediaTable:
         """Bytes of one medium; KeyError where it is not there."""
         return int(self._index[2][self._at(sha)])
 
+    def mime(self, sha: str) -> str:
+        """KeyError where it is not there."""
+        row = int(self._index[1][self._at(sha)])
+        assert self._table is not None
+        return str(self._table.take([row], columns=["mime"])["mime"][0].as_py())
+
     def totals(self) -> tuple[int, int]:
         """Number of distinct media and their bytes."""
         import numpy as np

@@ -71,10 +71,24 @@ _WANTED = pa.schema(
     [
         ("checkpoint", _TEXT),
         ("task", _TEXT),
+        ("variant", _TEXT),  # JSON, "" for the task as it is defined
         ("who", _TEXT),
         ("priority", pa.int64()),
-        ("state", _TEXT),  # wanted, done, failed
+        ("state", _TEXT),  # wanted, done, failed, cancelled
         ("reason", _TEXT),
+        ("at", _TIME),
+    ]
+)
+
+_JOB = pa.schema(
+    [
+        ("job_id", _TEXT),  # hash of what was asked, and by whom
+        ("client", _TEXT),
+        ("checkpoint", _TEXT),
+        ("tasks", _TEXT),  # JSON: in the order asked for
+        ("variant", _TEXT),  # JSON, as in the ledger
+        ("request", _TEXT),  # JSON: as it came
+        ("priority", pa.int64()),
         ("at", _TIME),
     ]
 )
@@ -134,7 +148,11 @@ def cells(store: Store) -> KeyedTable:
 
 
 def wanted(store: Store) -> KeyedTable:
-    return KeyedTable(store.table("wanted"), _WANTED, ["checkpoint", "task"])
+    return KeyedTable(store.table("wanted"), _WANTED, ["checkpoint", "task", "variant", "who"])
+
+
+def jobs(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("jobs"), _JOB, ["job_id"])
 
 
 def summary(store: Store) -> KeyedTable:

@@ -191,11 +191,15 @@ class KeyedTable:
             pa.field(f.name, f.type, nullable=False, metadata=primary) if f.name in key else f for f in schema
         )
 
-    def upsert(self, records: Sequence[Mapping[str, Any]], *, replacing: str | None = None) -> None:
+    def upsert(
+        self, records: Sequence[Mapping[str, Any]], *, replacing: str | None = None, only_if: str | None = None
+    ) -> None:
         """Insert or update by key.
 
         replacing: a filter; rows that it matches and that `records` does not name go in the same
             commit (`checkpoint = 'a'`: the records are all there is of `a`).
+        only_if: a condition on a row that is there (`target.`) and its new values (`source.`), without which
+            it stays as it is: what another process made of it meanwhile is not undone.
         """
         if not records:
             return
@@ -203,7 +207,7 @@ class KeyedTable:
         table = open_table(self.uri)
         if table is None:
             table = append(self.uri, self.schema.empty_table(), self.schema)
-        merge = table.merge_insert(list(self.key)).when_matched_update_all().when_not_matched_insert_all()
+        merge = table.merge_insert(list(self.key)).when_matched_update_all(only_if).when_not_matched_insert_all()
         if replacing:
             merge = merge.when_not_matched_by_source_delete(replacing)
         with _storing(self.uri):

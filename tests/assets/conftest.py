@@ -71,10 +71,14 @@ class Project:
         return len(self.instance.fetch_materializations(dg.AssetKey(asset), limit=100).records)
 
 
+def project_in(path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Project:
+    for name, value in (("EVAL_HOME", "home"), ("EVAL_TASK_PATH", "tasks"), ("EVAL_CONFIG", "evals.yaml")):
+        monkeypatch.setenv(name, str(path / value))
+    (path / "evals.yaml").write_text("{}")
+    return Project(path, instance)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    for name, value in (("EVAL_HOME", "home"), ("EVAL_TASK_PATH", "tasks"), ("EVAL_CONFIG", "evals.yaml")):
-        monkeypatch.setenv(name, str(tmp_path / value))
-    (tmp_path / "evals.yaml").write_text("{}")
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
-        yield Project(tmp_path, instance)
+        yield project_in(tmp_path, monkeypatch, instance)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 
+from eval_assets import results
 from eval_assets.definitions import defs
+from eval_assets.pipeline.cell import Variant
 from eval_assets.pipeline.ledger import DONE, FAILED, Wish, wish_for, wishes
+from eval_assets.pipeline.registering import from_directory, register
 from eval_assets.sensors import _watch_sensor, drain_wanted
 from eval_assets.settings import load_settings
 from resources.store.records import checkpoints
@@ -29,7 +32,8 @@ def tick(project, sensor):
 
 
 def execute(project, request):
-    return project.run(request.job_name.removesuffix("_job"), request.partition_key, tags=request.tags)
+    job = request.job_name.removesuffix("_job")
+    return project.run(job, request.partition_key, tags=request.tags, run_config=request.run_config)
 
 
 def drain(project, most=10):
@@ -76,19 +80,63 @@ def test_attempts_are_bounded_and_the_reason_is_kept(project):
     assert "failed 3 times" in given_up.reason
 
 
+def test_what_was_given_up_is_tried_anew_when_it_is_wished_for_again(project):
+    project.answers("good", right=30)
+    away = project.path / "home" / "recorded"
+    away.rename(project.path / "away")
+    wish_for(project.store, [Wish("good", "colours", "test")])
+    drain(project)
+    assert len(wishes(project.store, FAILED)) == 1
+    (project.path / "away").rename(away)
+    wish_for(project.store, [Wish("good", "colours", "test")])
+    assert drain(project)[-2:] == ["cell_job:good|colours", "checkpoint_report_job:good"]
+    assert wishes(project.store, FAILED) == []
+
+
+def test_a_cell_that_two_want_runs_once_and_says_for_whom(project):
+    project.answers("good", right=30)
+    wish_for(project.store, [Wish("good", "colours", "watch x"), Wish("good", "colours", "job 7", priority=3)])
+    (first,) = tick(project, drain_wanted)
+    assert first.tags["eval/wanted_by"] == "job 7, watch x"
+    assert first.tags["dagster/priority"] == "3"
+    assert drain(project).count("cell_job:good|colours") == 1
+    assert {w.who for w in wishes(project.store, DONE)} == {"job 7", "watch x"}
+
+
+def test_a_wanted_variant_is_run_as_one(project):
+    project.answers("good", right=30)
+    wish_for(project.store, [Wish("good", "colours", "test", variant=Variant(limit=8).text())])
+    assert drain(project) == ["checkpoint_job:good", "variant_job:None"]
+    assert results.report("good", "colours", "limit=8", project.store)["n_items"] == 8
+    assert tick(project, drain_wanted) == []
+
+
+def test_a_checkpoint_that_is_being_written_waits_in_the_ledger(project, model_folder, tmp_path):
+    folder = tmp_path / "exp" / "step-5"
+    shutil.copytree(model_folder, folder)
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[:-1])
+    point = register(project.store, from_directory(folder))
+    wish_for(project.store, [Wish(point.key, "colours", "test")])
+    assert tick(project, drain_wanted) == []
+    (waiting,) = wishes(project.store)
+    assert waiting.reason.startswith("still being written")
+    (folder / "model.safetensors").write_bytes(whole)
+    assert [r.job_name for r in tick(project, drain_wanted)] == ["checkpoint_job"]
+    (folder / "model.safetensors").write_bytes(whole[:-1])
+    for file in folder.iterdir():
+        os.utime(file, (0, 0))
+    tick(project, drain_wanted)
+    (given_up,) = wishes(project.store, FAILED)
+    assert "has not changed for ten minutes" in given_up.reason
+
+
 def test_an_unknown_task_is_given_up_at_once(project):
     project.answers("good", right=30)
     wish_for(project.store, [Wish("good", "nonsense", "test"), Wish("good", "colours", "test")])
     assert "cell_job:good|colours" in drain(project)
     (given_up,) = wishes(project.store, FAILED)
     assert given_up.task == "nonsense"
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory) -> Path:
-    from examples.digits.train import train
-
-    return train(tmp_path_factory.mktemp("model"), steps=0)[0]
 
 
 @pytest.fixture

@@ -45,10 +45,10 @@ def test_a_checkpoint_is_held_from_the_look_that_wants_it_until_its_last_cell_is
     assert datetime.fromisoformat(said["since"]) <= datetime.now(UTC)
     assert one.stat().st_mtime_ns == time, "trainers choose what to delete by this time"
     first, second = (w for w in wishes(store) if w.checkpoint == "run1.10")
-    settle(store, first, DONE)
+    settle(store, [first], DONE)
     look(store, watch, SETTINGS)
     assert json.loads(file.read_text())["tasks"] == [second.task]
-    settle(store, second, FAILED, "why")
+    settle(store, [second], FAILED, "why")
     look(store, watch, SETTINGS)
     assert (held(one), held(two)) == (False, True)
     wish_for(store, [Wish("run1.10", "pope", "me")])  # asked for again, by somebody else
@@ -93,7 +93,7 @@ def test_another_project_keeps_its_own(store, watch, tmp_path):
     look(other, watch, SETTINGS)
     assert len(list(watch.path.glob(".evals-hold-*"))) == 2
     for wish in wishes(store):
-        settle(store, wish, DONE)
+        settle(store, [wish], DONE)
     look(store, watch, SETTINGS)
     assert held(folder)
 

@@ -16,27 +16,6 @@ from eval_assets.pipeline.scoring import judge_cell
 from resources.store import Store
 
 
-@pytest.fixture
-def bucket(monkeypatch):
-    server = pytest.importorskip("moto.server", reason="needs moto: pip install 'eval-assets[dev]'")
-    import boto3
-
-    served = server.ThreadedMotoServer(port=0)
-    served.start()
-    host, port = served.get_host_and_port()
-    url = f"http://{host}:{port}"
-    settings = {
-        "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": url, "AWS_ENDPOINT": url, "AWS_ALLOW_HTTP": "true",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }  # fmt: skip
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="evals")
-    yield "s3://evals/home"
-    served.stop()
-
-
 def test_a_cell_on_object_storage(bucket, folder, png):
     store = Store(bucket)
     rows = [

@@ -10,7 +10,7 @@ import pytest
 from eval_assets.pipeline.cell import UnknownCheckpoint, Variant
 from eval_assets.pipeline.draining import Last, Step, decide, step_for
 from eval_assets.pipeline.ingest import ingest
-from eval_assets.pipeline.ledger import DONE, FAILED, Wish, settle, wish_for, wishes
+from eval_assets.pipeline.ledger import CANCELLED, DONE, FAILED, WANTED, Wish, by_cell, settle, wish_for, wishes
 from eval_assets.pipeline.planning import Need, need_of
 from eval_assets.pipeline.registering import register
 from eval_assets.pipeline.report import report_cell
@@ -166,16 +166,44 @@ def test_wishes_are_served_by_priority_and_age_each_once(store):
                      [("late", 0, 2), ("early", 0, 1), ("urgent", 5, 3)]])  # fmt: skip
     assert [w.checkpoint for w in wishes(store)] == ["urgent", "early", "late"]
     wish_for(store, [Wish("late", "t", "you", 9)])
-    first = wishes(store)[0]
-    assert (first.checkpoint, first.who) == ("late", "you")
-    assert len(wishes(store)) == 3
+    cells = by_cell(wishes(store))
+    assert [[(w.checkpoint, w.who) for w in cell] for cell in cells] == [
+        [("late", "you"), ("late", "me")], [("urgent", "me")], [("early", "me")],
+    ]  # fmt: skip
+
+
+def test_what_one_no_longer_wants_is_still_wanted_by_the_other(store):
+    wish_for(store, [Wish("a", "t", "me"), Wish("a", "t", "you")])
+    settle(store, wishes(store, who="me"), CANCELLED)
+    assert [(w.checkpoint, w.who) for w in wishes(store)] == [("a", "you")]
+
+
+def test_who_settles_late_undoes_nothing(store):
+    """A wish that was cancelled, or wished for again, since it was read keeps its state."""
+    wish_for(store, [Wish("a", "t", "me"), Wish("b", "t", "me")])
+    read = wishes(store)
+    settle(store, [w for w in read if w.checkpoint == "a"], CANCELLED)
+    wish_for(store, [Wish("b", "t", "me")])
+    settle(store, read, WANTED, "waits")
+    settle(store, read, FAILED, "late")
+    assert [(w.checkpoint, w.reason) for w in wishes(store)] == [("b", "")]
+    assert [w.checkpoint for w in wishes(store, CANCELLED)] == ["a"]
+
+
+def test_a_variant_is_a_cell_of_its_own_and_reads_back(store):
+    variant = Variant(limit=5, gen={"temperature": 0.5})
+    assert Variant.read(variant.text()) == variant
+    assert Variant().text() == ""
+    assert Variant.read("") == Variant()
+    wish_for(store, [Wish("a", "t", "me"), Wish("a", "t", "me", variant=variant.text())])
+    assert len(by_cell(wishes(store))) == 2
 
 
 def test_a_settled_wish_is_kept_with_its_reason_and_may_be_wished_again(store):
     wish_for(store, [Wish("a", "t", "me"), Wish("b", "t", "me")])
     first, second = wishes(store)
-    settle(store, first, DONE)
-    settle(store, second, FAILED, "no such model")
+    settle(store, [first], DONE)
+    settle(store, [second], FAILED, "no such model")
     assert wishes(store) == []
     assert [w.reason for w in wishes(store, FAILED)] == ["no such model"]
     wish_for(store, [Wish("b", "t", "me")])

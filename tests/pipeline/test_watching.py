@@ -60,7 +60,7 @@ def test_a_whole_checkpoint_is_wanted_once_with_its_suite(store, watch):
     row = checkpoints(store).get(checkpoint="run1.10")
     assert (row["run"], row["step"], row["suite"], row["fingerprint"]) == ("run1", 10, "quick", None)
     for wish in wishes(store):
-        settle(store, wish, DONE)
+        settle(store, [wish], DONE)
     assert look(store, watch, SETTINGS).wanted == []
     identify_checkpoint(store, "run1.10")
     assert look(store, watch, SETTINGS).wanted == []
@@ -111,7 +111,7 @@ def test_one_replaced_in_place_is_wanted_again_when_it_is_whole(store, watch):
     look(store, watch, SETTINGS)
     identify_checkpoint(store, "run1.10")
     for wish in wishes(store):
-        settle(store, wish, DONE)
+        settle(store, [wish], DONE)
     first = checkpoints(store).get(checkpoint="run1.10")["fingerprint"]
     (folder / "model-00001-of-00002.safetensors").write_bytes(shard(b"other weights")[:-3])
     seen = look(store, watch, SETTINGS)
@@ -145,7 +145,7 @@ def test_of_one_that_is_gone_the_open_wishes_fail_and_the_others_stay(store, wat
     write(watch.path / "step-10")
     write(watch.path / "step-20")
     look(store, watch, SETTINGS)
-    settle(store, next(w for w in wishes(store) if w.checkpoint == "run1.10" and w.task == "pope"), DONE)
+    settle(store, [next(w for w in wishes(store) if w.checkpoint == "run1.10" and w.task == "pope")], DONE)
     shutil.rmtree(watch.path / "step-10")
     assert look(store, watch, SETTINGS).gone == ["run1.10"]
     assert [(w.checkpoint, w.task, w.reason) for w in wishes(store, FAILED)] == [

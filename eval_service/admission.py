@@ -1,0 +1,172 @@
+"""What a submitted job may do: arguments that run nothing, paths below the roots, names that exist."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from eval_assets.pipeline.cell import Variant
+from eval_assets.pipeline.naming import checkpoint_of
+from eval_assets.pipeline.registering import checked, source_signature
+from eval_assets.settings import Settings
+from eval_assets.versions import digest
+from eval_service import fetching
+from eval_service.jobs import Job, Submission
+from eval_service.schemas import EvaluateRequest
+from eval_service.settings import ServiceSettings
+from eval_service.uploads import Uploads
+from resources.models import ModelUnusable
+from resources.models.checkpoint import Checkpoint, step_of
+from resources.models.configured import load_models
+from resources.models.registry import model_names, source_of
+from resources.store import Store
+from task_defs import GenerationKwargs, TaskError, list_tasks, load_task
+from task_defs.errors import nearest
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+# Task files are looked at again after so many seconds: a submission must not read a hundred of them.
+_FRESH = 5.0
+
+
+class Refused(ValueError):
+    """The job asks for something that this service does not do; the message says what to change."""
+
+
+class Admission:
+    """Turns requests into jobs. Raises Refused, TaskError, ModelUnusable, UnknownCheckpoint, KeyRefused."""
+
+    def __init__(self, store: Store, settings: ServiceSettings, uploads: Uploads) -> None:
+        self.store, self.settings, self.uploads = store, settings, uploads
+        self._tasks: dict[str, float] = {}
+        self._known: tuple[float, frozenset[str]] = (0.0, frozenset())
+
+    def job(self, request: EvaluateRequest, client: str, project: Settings) -> Submission:
+        """The job that a request asks for, and its checkpoint as it would be registered."""
+        tasks = self._task_names(request.tasks, project)
+        variant = Variant(request.limit, request.repeats, _generation(request.gen_kwargs))
+        point, fetched = self._checkpoint(request, project)
+        asked = request.model_dump(mode="json", exclude_defaults=True)
+        # What the folder holds is part of it: a checkpoint that was replaced is another job, a repeated call is not.
+        identity = [client, point.key, point.model, point.source, dict(point.model_args), fetched or
+                    source_signature(point), tasks, variant.text()]  # fmt: skip
+        job = Job(
+            digest(identity)[:16], client, point.key, tuple(tasks), variant.text(), asked, request.priority,
+        )  # fmt: skip
+        return Submission(job, point, fetched)
+
+    # --- tasks --------------------------------------------------------------------------------
+
+    def _task_names(self, names: list[str], project: Settings) -> list[str]:
+        found = list(dict.fromkeys(task for name in names for task in project.suites.get(name, (name,))))
+        for name in found:
+            if time.monotonic() - self._tasks.get(name, -_FRESH) < _FRESH:
+                continue
+            if name not in self.known_tasks():
+                raise TaskError(f"unknown task '{name}': {nearest(name, {*self.known_tasks(), *project.suites})}", name)
+            load_task(name)
+            self._tasks[name] = time.monotonic()
+        return found
+
+    def known_tasks(self) -> frozenset[str]:
+        at, names = self._known
+        if time.monotonic() - at > _FRESH or not names:
+            names = frozenset(list_tasks())
+            self._known = (time.monotonic(), names)
+        return names
+
+    # --- checkpoints --------------------------------------------------------------------------
+
+    def _checkpoint(self, request: EvaluateRequest, project: Settings) -> tuple[Checkpoint, str]:
+        """The checkpoint, and what is still to be fetched for it."""
+        self._check_arguments(request.model_args)
+        named = load_models().models
+        if request.model is None:
+            if request.model_args:
+                raise Refused("model_args need `model`: a backend, or an entry of models.yaml")
+            if request.checkpoint is None:
+                raise Refused("name a `model` or a registered `checkpoint`")
+            return checkpoint_of(self.store, request.checkpoint, None, {}), ""
+        if request.model in named:
+            point = checkpoint_of(self.store, request.model, None, request.model_args)
+            return checked(_named(point, request)), ""
+        if request.model not in model_names():
+            near = get_close_matches(request.model, [*model_names(), *named], n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join([*model_names(), *named])}"
+            raise Refused(f"unknown model {request.model!r}: {hint}")
+        source = source_of(request.model, request.model_args)
+        if source is None:
+            raise Refused(f"model {request.model!r} needs model_args: {{'pretrained': folder or hub id}}")
+        source, fetched = self._source(source, request.model, project)
+        args = {k: v for k, v in request.model_args.items() if k not in ("pretrained", "model")}
+        point = self._at(source, fetched, request, args)
+        return checked(_named(point, request)), fetched
+
+    def _at(self, source: str, fetched: str, request: EvaluateRequest, args: Mapping[str, Any]) -> Checkpoint:
+        assert request.model is not None
+        if fetched or source.startswith(str(self.uploads.folder)):
+            # The folder's own name says nothing: the run and the step are those of where it came from, or are named.
+            name = request.checkpoint or fetching.name_of(fetched) or Path(source).name
+            step = request.step if request.step is not None else step_of(name.rpartition(".")[2])
+            run = request.run or name.rpartition(".")[0] or None
+            return Checkpoint(name, request.model, source, args, run=run, step=step)
+        if Path(source).is_dir():
+            return checkpoint_of(self.store, source, request.model, args, run=request.run, step=request.step)
+        return Checkpoint(request.checkpoint or source, request.model, source, args, run=request.run, step=request.step)
+
+    def _check_arguments(self, args: Mapping[str, Any]) -> None:
+        unsafe = sorted(set(args) - self.settings.arguments)
+        if unsafe:
+            raise Refused(
+                f"model_args: {', '.join(unsafe)} cannot be given by a job. Put the model into models.yaml on the "
+                "server, or add the argument to service.model_args in evals.yaml"
+            )
+
+    def _source(self, source: str, model: str, project: Settings) -> tuple[str, str]:
+        """Where the weights are or will be on this machine, and the `s3://` path that they come from."""
+        if model in ("openai", "recorded"):
+            return source, ""
+        if source.startswith("upload:"):
+            return str(self.uploads.complete_folder(source.removeprefix("upload:"))), ""
+        roots = [*self.settings.roots, *(str(w.path) for w in project.watch)]
+        if source.startswith("s3://"):
+            path = fetching.tidy(source)
+            if not any(r.startswith("s3://") and fetching.is_below(path, r) for r in roots):
+                raise Refused(f"{source} lies below none of service.roots in evals.yaml")
+            return str(fetching.folder_for(path, self.uploads.folder)), path
+        if source.startswith(("/", ".", "~")) or Path(source).exists():
+            return str(_below(source, [Path(r).expanduser() for r in roots if "://" not in r])), ""
+        if not _HUB_ID.fullmatch(source) or ".." in source:
+            raise Refused(f"{source!r} is neither an absolute path nor a hub id such as owner/name")
+        return source, ""
+
+
+def _below(source: str, roots: list[Path]) -> Path:
+    """The folder, links resolved, if it lies below a root."""
+    path = Path(source).expanduser().resolve()
+    if not any(path.is_relative_to(root.resolve()) for root in roots):
+        raise Refused(f"{source} lies below none of service.roots in evals.yaml")  # whether it exists is not told
+    if not path.is_dir():
+        raise ModelUnusable(f"no directory {source}")
+    return path
+
+
+def _named(point: Checkpoint, request: EvaluateRequest) -> Checkpoint:
+    """Under the key, run and step that the request gives it."""
+    step = request.step if request.step is not None else point.step
+    return replace(point, key=request.checkpoint or point.key, run=request.run or point.run, step=step)
+
+
+def _generation(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Generation parameters in the project's own names. Raises Refused."""
+    from pydantic import ValidationError
+
+    try:
+        return GenerationKwargs.overrides(given)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise Refused(f"gen_kwargs: {faults}") from error

@@ -1,0 +1,66 @@
+"""A cell's numbers as its page shows them: headline, plots, what it cost, where it comes from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from eval_assets.pipeline.cell import find_checkpoint
+from eval_assets.reporting import view
+from eval_assets.reporting.pages import figure
+from eval_assets.reporting.plots import interval_plot
+from eval_assets.reporting.words import LEVEL, count, decimal, engine, percent, tokens
+from eval_service.pages.cell_items import PER_PAGE
+from eval_service.pages.distribution import distribution
+from resources.store import Store
+from resources.store.records import cells
+from resources.store.tables import quoted
+from task_defs import TaskDef
+
+Data = dict[str, Any]
+
+
+def cell(store: Store, report: Data, checkpoint: str, task: TaskDef) -> Data:
+    """What stands above the items."""
+    point, usage = find_checkpoint(store, checkpoint), report.get("usage") or {}
+    figures = []
+    if len(report["metrics"]) > 1:
+        figures.append(figure(interval_plot(view.metric_rows(report)), f"All metrics, {LEVEL} intervals."))
+    for part in view.breakdowns(report):
+        if len(part["rows"]) <= 40:
+            plot = interval_plot(part["plotted"], report["metrics"][part["lead"]]["value"])
+            figures.append(figure(plot, f"{part['lead']} by {part['field']}; dashed: all items."))
+    if shown := distribution(store, checkpoint, task.task, report["variant"]):
+        figures.append(shown)
+    primary = report["metrics"][report["primary"]]
+    return {
+        "report": report, "primary": view.score_cells(primary), "metric": report["primary"], "level": LEVEL,
+        "metrics": [(name, view.score_cells(m), m["aggregation"]) for name, m in report["metrics"].items()],
+        "figures": figures, "coverage": percent(report["coverage"]), "n_items": count(report["n_items"]),
+        "flag_rates": view.rates(report, "flags"), "unscored_rates": view.rates(report, "unscored"),
+        "used": tokens(usage), "engine": engine(report.get("engine") or {}),
+        "seconds": (decimal(usage.get("median_seconds")), decimal(usage.get("p95_seconds"))),
+        "provenance": _provenance(store, checkpoint, task.task, report), "point": point,
+    }  # fmt: skip
+
+
+def _provenance(store: Store, checkpoint: str, task: str, report: Data) -> list[tuple[str, str]]:
+    rows = cells(store).rows(
+        f"checkpoint = {quoted(checkpoint)} AND task = {quoted(task)} AND variant = {quoted(report['variant'])}"
+    )
+    stages = {row["stage"]: row for row in rows}
+    outputs = stages.get("outputs", {})
+    details = json.loads(outputs.get("details") or "{}")
+    found = [
+        ("Fingerprint", details.get("fingerprint") or ""), ("Data set", details.get("dataset") or ""),
+        ("Engine", json.dumps(details.get("engine")) if details.get("engine") else ""),
+        ("Generation", json.dumps(report["gen_kwargs"])), ("Judge", json.dumps(report["judge"])),
+        ("Scores", report["scores_version"]), ("Dagster run", outputs.get("run_id") or ""),
+        ("Reported", report["at"]),
+    ]  # fmt: skip
+    return [(name, said) for name, said in found if said]
+
+
+def pages(total: int) -> int:
+    """How many pages so many items have."""
+    return max(1, -(-total // PER_PAGE))

@@ -1,0 +1,39 @@
+"""Templates: ours, and those of the reports, which become pages in our layout."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+
+from eval_assets.reporting import pages as reports
+from eval_assets.reporting.words import count, decimal, interval, percent
+from resources.store import slug
+
+_HERE = Path(__file__).parent
+# Model output is text and never markup, and nothing on a page comes from elsewhere. KaTeX sets inline styles.
+_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+SAFE_HEADERS = {
+    "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """`base.html.j2` is ours, so that a report's own templates extend it here."""
+    theirs = reports.environment()
+    assert theirs.loader is not None
+    made = theirs.overlay(loader=ChoiceLoader([FileSystemLoader(_HERE / "templates"), theirs.loader]))
+    made.filters |= {"slug": slug, "percent": percent, "count": count, "decimal": decimal, "interval": interval}
+    return made
+
+
+def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page, or a part of one that a script puts into a page."""
+    return HTMLResponse(environment().get_template(template).render(**values), status, SAFE_HEADERS)

@@ -1,0 +1,207 @@
+"""The pages: leaderboard, curve, checkpoint, cell with its items, flips, one item."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from eval_assets import results
+from eval_assets.pipeline.learning_curve import curve_data
+from eval_assets.reporting.curve import curve_page
+from eval_assets.reporting.pages import checkpoint_page
+from eval_assets.settings import load_settings
+from eval_service.pages import board as boards
+from eval_service.pages import cell_items, cell_view, item_view, media
+from eval_service.pages.flips import flips
+from eval_service.pages.render import SAFE_HEADERS, environment, page
+from eval_service.pages.view import COOKIE, Looking
+from eval_service.service import Service
+from resources.store import slug, unslug
+from resources.store.records import checkpoints
+from task_defs import load_task
+
+router = APIRouter(include_in_schema=False)
+pages = APIRouter(include_in_schema=False, dependencies=[Looking])
+STATIC = StaticFiles(directory=Path(__file__).parent / "static")
+_MOST_FLIPS = 50
+_COLUMNS = (
+    "checkpoint", "run", "step", "task", "metric", "value", "ci_low", "ci_high", "se", "n", "n_clusters", "coverage",
+)  # fmt: skip
+
+
+def _store(request: Request) -> Any:
+    service: Service = request.app.state.service
+    return service.store
+
+
+# --- leaderboard ---------------------------------------------------------------------------------
+
+
+@pages.get("/")
+def leaderboard(
+    request: Request, q: str = "", task: Annotated[list[str] | None, Query()] = None, sort: str = "",
+    baseline: str | None = None,
+) -> Response:  # fmt: skip
+    """Checkpoints by tasks; the whole view is in the address."""
+    default = load_settings().baseline
+    chosen = baseline if baseline is not None else default if isinstance(default, str) else ""
+    asked = boards.Asked(q, tuple(task or ()), sort, chosen)
+    found = boards.board(_store(request), asked)
+    template = "_board.html.j2" if request.headers.get("hx-request") else "board.html.j2"
+    return page(template, **found, asked=asked, query=_query(asked), dagster_url=_dagster(request))
+
+
+@pages.get("/leaderboard.csv")
+def as_csv(
+    request: Request, q: str = "", task: Annotated[list[str] | None, Query()] = None, sort: str = "", baseline: str = ""
+) -> Response:
+    """What the leaderboard shows, one row a cell, scores as fractions."""
+    found = boards.board(_store(request), boards.Asked(q, tuple(task or ()), sort))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for row in found["rows"]:
+        for cell in filter(None, row["cells"]):
+            writer.writerow({k: _plain(v) for k, v in cell["entry"].items()})
+    headers = {"Content-Disposition": 'attachment; filename="leaderboard.csv"', **SAFE_HEADERS}
+    return Response(out.getvalue(), media_type="text/csv", headers=headers)
+
+
+def _plain(value: Any) -> Any:
+    """A name that a spreadsheet would take for a formula is quoted for it."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" else value
+
+
+def _query(asked: boards.Asked, **changes: Any) -> str:
+    given = {"q": asked.text, "task": list(asked.tasks), "sort": asked.sort, "baseline": asked.baseline} | changes
+    return urlencode({k: v for k, v in given.items() if v}, doseq=True)
+
+
+# --- runs and checkpoints ------------------------------------------------------------------------
+
+
+@pages.get("/runs")
+def runs(request: Request) -> Response:
+    """Training runs with their checkpoints."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in checkpoints(_store(request)).rows("run IS NOT NULL AND step IS NOT NULL"):
+        found.setdefault(row["run"], []).append(row)
+    listed = [(run, sorted(rows, key=lambda r: r["step"])) for run, rows in sorted(found.items())]
+    return page("runs.html.j2", runs=listed, dagster_url=_dagster(request))
+
+
+@pages.get("/runs/{run}")
+def run(request: Request, run: str) -> Response:
+    """A run's learning curve as it stands now."""
+    data = curve_data(_store(request), unslug(run), load_settings())
+    return Response(curve_page(data, environment()), media_type="text/html", headers=SAFE_HEADERS)
+
+
+@pages.get("/checkpoints/{checkpoint}")
+def checkpoint(request: Request, checkpoint: str) -> Response:
+    """All tasks of a checkpoint: its report as it was written."""
+    data = _store(request).read_json("reports", f"{slug(unslug(checkpoint))}.json")
+    if data is None:
+        raise HTTPException(404, f"{unslug(checkpoint)} has no report: `evals run` or a job writes it")
+    return Response(checkpoint_page(data, environment()), media_type="text/html", headers=SAFE_HEADERS)
+
+
+# --- cells ---------------------------------------------------------------------------------------
+
+
+@pages.get("/cells/{checkpoint}/{task}")
+def cell(
+    request: Request, checkpoint: str, task: str, variant: str = "", show: str = "all", field: str = "",
+    value: str = "", flag: str = "", q: str = "", page_number: Annotated[int, Query(alias="page", ge=0)] = 0,
+) -> Response:  # fmt: skip
+    """A cell's numbers and its items."""
+    store, key, definition = _store(request), unslug(checkpoint), load_task(unslug(task))
+    field, _, value = field.partition("=") if "=" in field else (field, "", value)
+    known = next((s for s in cell_items.SHOWS if s == show), "all")
+    wanted = cell_items.Wanted(known, field, value, flag, q, page_number)
+    items = cell_items.find(store, definition, key, variant, wanted)
+    values = {
+        "checkpoint": key, "task": definition.task, "variant": variant, "wanted": wanted, "items": items,
+        "shown": [item_view.item(definition, one) for one in items.shown], "pages": cell_view.pages(items.total),
+        "query": _item_query(wanted, variant), "shows": cell_items.SHOWS,
+    }  # fmt: skip
+    if request.headers.get("hx-request"):
+        return page("_items.html.j2", **values)
+    report = results.report(key, definition.task, variant, store)
+    view = cell_view.cell(store, report, key, definition)
+    return page("cell.html.j2", **values, **view, dagster_url=_dagster(request))
+
+
+def _item_query(wanted: cell_items.Wanted, variant: str) -> str:
+    field = f"{wanted.field}={wanted.value}" if wanted.field else ""
+    given = {"show": wanted.show, "field": field, "flag": wanted.flag, "q": wanted.text, "variant": variant}
+    return urlencode({k: v for k, v in given.items() if v and v != "all"})
+
+
+@pages.get("/items/{task}/{item_id:path}")
+def one_item(request: Request, task: str, item_id: str) -> Response:
+    """One question over all checkpoints."""
+    found = item_view.over_checkpoints(_store(request), load_task(unslug(task)), item_id)
+    if found is None:
+        raise HTTPException(404, f"no checkpoint is scored on item {item_id!r} of {unslug(task)}")
+    return page("item.html.j2", **found, dagster_url=_dagster(request))
+
+
+@pages.get("/flips/{task}")
+def flipped(request: Request, task: str, a: str, b: str, side: str = "worse", skip: int = 0) -> Response:
+    """Where two checkpoints differ, side by side."""
+    store, definition = _store(request), load_task(unslug(task))
+    found = flips(store, definition, a, b)
+    chosen = "better" if side == "better" else "worse"
+    ids = getattr(found, chosen)[max(0, skip) : max(0, skip) + _MOST_FLIPS]
+    both = {name: {s.item_id: s for s in cell_items.show_items(store, definition, name, "", ids)} for name in (a, b)}
+    shown = [
+        {**item_view.item(definition, both[a][i]), "other": item_view.item(definition, both[b][i])["samples"]}
+        for i in ids if i in both[a] and i in both[b]
+    ]  # fmt: skip
+    return page(
+        "flips.html.j2", task=definition.task, a=a, b=b, side=chosen, found=found, shown=shown, skip=max(0, skip),
+        most=_MOST_FLIPS, checkpoints=item_view.scored_on(store, definition.task), dagster_url=_dagster(request),
+    )  # fmt: skip
+
+
+# --- signing in ----------------------------------------------------------------------------------
+
+
+@router.get("/login")
+def login(request: Request, to: str = "/") -> Response:
+    return page("login.html.j2", to=_local(to), wrong=False)
+
+
+@router.post("/login")
+def signed_in(request: Request, token: Annotated[str, Form()], to: Annotated[str, Form()] = "/") -> Response:
+    """Keep the token in a cookie of this browser, out of reach of scripts and of other sites."""
+    service: Service = request.app.state.service
+    try:
+        service.gatekeeper.client(f"Bearer {token}")
+    except HTTPException:
+        return page("login.html.j2", 401, to=_local(to), wrong=True)
+    answer = RedirectResponse(_local(to), 303)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, max_age=30 * 86400)
+    return answer
+
+
+def _local(to: str) -> str:
+    """Only a path of this service: no other site, in whatever spelling."""
+    return to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
+
+
+def _dagster(request: Request) -> str:
+    service: Service = request.app.state.service
+    return service.settings.dagster_url
+
+
+ROUTERS = (router, pages, media.router)

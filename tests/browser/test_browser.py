@@ -1,0 +1,89 @@
+"""The pages in a real browser: found, filtered, opened, read by keyboard, on a phone, in the dark."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def test_from_the_leaderboard_to_a_flipped_item(tab, pictured):
+    tab.goto(pictured.url)
+    tab.get_by_label("Against").select_option("b")
+    tab.wait_for_selector(".against")
+    assert "baseline=b" in tab.url
+    tab.locator(".against").first.click()
+    assert "scores lower" in tab.inner_text("main")
+    assert tab.locator("article.item").count() == 10
+    tab.locator("article.item h3 a").first.click()
+    assert tab.inner_text("h1").startswith("q40")
+
+
+def test_items_are_filtered_without_leaving_the_page_and_the_address_keeps_the_view(tab, pictured):
+    tab.goto(f"{pictured.url}/cells/a/birds")
+    tab.get_by_label("wrong", exact=True).check()
+    tab.wait_for_function("document.querySelectorAll('article.item').length === 20")
+    tab.fill("#q", "bird 47")
+    tab.wait_for_function("document.querySelectorAll('article.item').length === 1")
+    tab.reload()
+    assert tab.locator("article.item").count() == 1
+    assert tab.input_value("#q") == "bird 47"
+
+
+def test_the_keyboard_goes_from_item_to_item(tab, pictured):
+    tab.goto(f"{pictured.url}/cells/a/birds")
+    tab.keyboard.press("j")
+    tab.keyboard.press("j")
+    assert tab.evaluate("document.activeElement.id") == "i1"
+    tab.keyboard.press("k")
+    assert tab.evaluate("document.activeElement.id") == "i0"
+    tab.keyboard.press("/")
+    tab.keyboard.type("bird 3j")
+    assert tab.input_value("#q") == "bird 3j"
+    tab.keyboard.press("Escape")
+    tab.evaluate("document.activeElement.blur()")
+    tab.fill("#q", "")
+    tab.wait_for_function("document.querySelectorAll('article.item').length === 25")
+    tab.evaluate("document.querySelector('#i2').focus()")
+    tab.keyboard.press("o")
+    tab.wait_for_url("**/items/birds/q2")
+
+
+def test_an_answer_with_markup_stays_text(tab, pictured):
+    tab.goto(f"{pictured.url}/cells/a/birds?q=q59")
+    shown = tab.locator(".answer .says").first.inner_text()
+    assert shown.startswith("<script>document.title")
+    assert tab.title() == "a on birds"
+    assert tab.locator(".answer img").count() == 0
+
+
+def test_pictures_are_shown(tab, pictured):
+    tab.goto(f"{pictured.url}/cells/a/birds")
+    picture = tab.locator(".media img").first
+    picture.scroll_into_view_if_needed()
+    tab.wait_for_function("document.querySelector('.media img').naturalWidth > 0")
+
+
+def test_formulas_are_set(tab, pictured):
+    tab.goto(f"{pictured.url}/cells/a/birds?q=q59")
+    tab.evaluate("document.querySelector('.says').textContent = 'so $x^2$ it is'; maths(document)")
+    assert tab.locator(".says .katex").count() == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/?baseline=b", "/cells/a/birds", "/flips/birds?a=a&b=b", "/items/birds/q41",
+                                  "/checkpoints/a", "/runs", "/login"])  # fmt: skip
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_labels_and_structure_meet_wcag_aa(tab, pictured, path, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(pictured.url + path)
+    options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}}
+    found = axe.run(tab, options=options).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == []
+
+
+@pytest.mark.parametrize("path", ["/?baseline=b", "/cells/a/birds", "/flips/birds?a=a&b=b", "/items/birds/q41"])
+def test_a_phone_scrolls_down_and_not_sideways(tab, pictured, path):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(pictured.url + path)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
