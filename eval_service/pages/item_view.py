@@ -24,7 +24,7 @@ def item(task: TaskDef, shown: Shown) -> dict[str, Any]:
     """Question, media, target and samples, as plain data for a template."""
     asked = shown.question
     media = [] if asked is None else [{"sha": m.sha, "kind": m.kind, "missing": m.missing} for m in asked.item.media]
-    turns = [] if asked is None else [(m.role, _text(m.parts)) for m in asked.messages]
+    turns = [] if asked is None else [(m.role, _text(m.parts, len(media))) for m in asked.messages]
     return {
         "id": shown.item_id, "position": shown.position, "media": media, "turns": turns,
         "target": "" if asked is None or asked.item.target is None else target_text(asked.item.target),
@@ -33,8 +33,10 @@ def item(task: TaskDef, shown: Shown) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _text(parts: Any) -> str:
-    return "".join(str(value) if kind == "text" else f"⟨{kind}⟩" for kind, value in parts)
+def _text(parts: Any, media: int) -> str:
+    """The words, and of several media their numbers where they stand."""
+    places = (str(value) if kind == "text" else f"⟨{value + 1}⟩" if media > 1 else "" for kind, value in parts)
+    return "".join(places).strip()
 
 
 def sample(found: Sample) -> dict[str, Any]:
