@@ -17,11 +17,11 @@ $(BIN)/python:
 # torch first: left to a dependency, it would bring gigabytes of CUDA.
 $(VENV)/.local: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[local]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[local,service]"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.local
-	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[local,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[local,service,dev]"
 	touch $@
 
 setup: $(VENV)/.dev
@@ -35,7 +35,7 @@ ui: $(VENV)/.local
 	$(BIN)/dagster dev -w workspace.yaml
 
 # Pages and jobs over HTTP: http://127.0.0.1:8000
-serve: $(VENV)/.dev
+serve: $(VENV)/.local
 	$(BIN)/evals serve
 
 test: $(VENV)/.dev lint types

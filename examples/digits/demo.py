@@ -3,17 +3,19 @@
     make demo
 
 One process trains into `.demo/run/`; a Dagster daemon watches that directory, hashes each whole
-checkpoint, runs its cells and writes its report. This script only starts the two and shows what the
-store says, then ends with the learning curve. State is in EVAL_HOME and DAGSTER_HOME: `make ui`
+checkpoint, runs its cells and writes its report; `evals serve` shows pages meanwhile. This script only starts
+them and shows what the store says, then ends with the learning curve. State is in EVAL_HOME and DAGSTER_HOME: `make ui`
 shows the same in Dagster.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -47,10 +49,13 @@ def main() -> None:
     environment = prepare(folder)
     with Children(environment, folder) as children:
         children.start("daemon", "-m", "dagster._daemon", "run", "-w", "workspace.yaml")
+        port = free_port()
+        children.start("service", "-c", "from eval_assets.cli import main; main()", "serve", "--port", str(port))
         trainer = children.start(
             "training", str(HERE / "train.py"), str(folder / RUN),
             "--seconds", str(args.seconds), "--every", str(args.every),
         )  # fmt: skip
+        print(f"pages: http://127.0.0.1:{port}")
         complete = follow(folder / RUN, trainer, children, args.seconds + args.patience)
     finish(complete)
 
@@ -77,7 +82,7 @@ class Children:
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self._environment, self._folder = environment, folder
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         log = (self._folder / f"{name}.log").open("wb")
@@ -85,12 +90,12 @@ class Children:
             [sys.executable, *command], cwd=PROJECT, env=self._environment, stdout=log, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
-        self._started.append(child)
+        self._started[name] = child
         return child
 
     def check(self) -> None:
         """Raise where a process has failed, with the end of its log."""
-        for child, name in zip(self._started, ("daemon", "training"), strict=False):
+        for name, child in self._started.items():
             if child.poll():
                 tail = (self._folder / f"{name}.log").read_text(errors="replace")[-2000:]
                 raise SystemExit(f"the {name} ended with code {child.returncode}:\n{tail}")
@@ -99,7 +104,7 @@ class Children:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in self._started:
+        for child in self._started.values():
             for wait, number in ((10, signal.SIGINT), (5, signal.SIGKILL)):
                 if child.poll() is None:
                     os.killpg(child.pid, number)
@@ -107,6 +112,16 @@ class Children:
                         child.wait(wait)
                     except subprocess.TimeoutExpired:
                         continue
+
+
+def free_port(preferred: int = 8000) -> int:
+    """The usual port, or another one where it is taken."""
+    for port in (preferred, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise SystemExit("no port is free")
 
 
 def follow(directory: Path, trainer: subprocess.Popen[bytes], children: Children, seconds: float) -> bool:
@@ -175,7 +190,7 @@ def finish(complete: bool) -> None:
     console.width = max(console.width, 100)
     console.print(curve_table(data["history"]["digits"]))
     print(f"page: {store.file('reports', report_name(last) + '.html')}")
-    print("the same in Dagster: make ui")
+    print("every item in a browser: make serve; the same in Dagster: make ui")
     if not complete:
         raise SystemExit("not every checkpoint was evaluated in time: see .demo/daemon.log")
 

@@ -35,6 +35,7 @@ def train(
     threads: int = 1,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
+    on_save: Callable[[Path], None] = lambda folder: None,
 ) -> list[Path]:
     """Train until ``seconds`` have passed or ``steps`` are done; the checkpoints, oldest first.
 
@@ -42,6 +43,7 @@ def train(
     threads: CPU threads. Two are a fifth faster on idle cores and several times slower on cores
     that something else uses as well, where they wait for each other.
     ``steps=0`` writes the untrained checkpoint only (about a second).
+    on_save: called with each checkpoint's folder, such as `eval_service.training.Submitter`.
     """
     import torch
 
@@ -50,7 +52,7 @@ def train(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        return _train(out, seconds=seconds, steps=steps, every=every, seed=seed, report=report)
+        return _train(out, seconds=seconds, steps=steps, every=every, seed=seed, report=report, on_save=on_save)
     finally:
         torch.set_num_threads(before)
 
@@ -63,6 +65,7 @@ def _train(
     every: float,
     seed: int,
     report: Callable[[str], None],
+    on_save: Callable[[Path], None],
 ) -> list[Path]:
     import torch
 
@@ -82,6 +85,7 @@ def _train(
         model.save(network, processor, directory)
         written.append(directory)
         report(f"{time.monotonic() - start:6.1f} s  step {step:6d}  loss {loss:.3f}  {directory}")
+        on_save(directory)
 
     checkpoint()
     while (steps is None or step < steps) and (seconds is None or time.monotonic() - start < seconds):
@@ -122,10 +126,24 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=10.0, help="seconds between checkpoints")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if options.seconds is None and options.steps is None:
-        options.seconds = 90.0
-    train(**vars(options), report=lambda line: print(line, flush=True))
+    parser.add_argument("--evaluate-at", metavar="URL", help="hand each checkpoint to the service there (evals serve)")
+    parser.add_argument("--suite", default="digits", help="on what it evaluates them")
+    options = vars(parser.parse_args())
+    if options["seconds"] is None and options["steps"] is None:
+        options["seconds"] = 90.0
+    url, suite = options.pop("evaluate_at"), options.pop("suite")
+    submit = _submitter(url, suite) if url else None
+    train(**options, report=lambda line: print(line, flush=True), on_save=submit or (lambda folder: None))
+    if submit:
+        submit.finish()
+        for folder, problem in submit.failed.items():
+            print(f"{folder} was not submitted: {problem}")
+
+
+def _submitter(url: str, suite: str) -> Any:
+    from eval_service.training import Submitter
+
+    return Submitter(url, suite)
 
 
 if __name__ == "__main__":
