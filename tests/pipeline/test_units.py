@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -154,7 +153,8 @@ def test_two_models_are_compared_by_groups_that_both_answered_whole(bench, folde
     assert (found["n"], found["only_a"]) == (3, 1)
     assert found["mean_diff"] == pytest.approx((2 - 1) / 3)
     a, b = (load_item_scores(store, key, task.task) for key in "ab")
-    assert list(units_of(SimpleNamespace(macro_over=(), worst_over="picture"), a).of(a).values["score"]) == [1, 1, 0, 0]
+    plus = TaskMetric("plus", Metric("accuracy"), worst_over="picture")
+    assert list(units_of(plus, a).of(a).values["score"]) == [1, 1, 0, 0]
     assert len(b.ids) == 7
 
 
