@@ -153,12 +153,8 @@ def test_two_models_are_compared_by_groups_that_both_answered_whole(bench, folde
     assert (found["n"], found["only_a"]) == (3, 1)
     assert found["mean_diff"] == pytest.approx((2 - 1) / 3)
     a, b = (load_item_scores(store, key, task.task) for key in "ab")
-    assert list(units_of(TaskMetric("plus", Metric("accuracy"), worst_over="picture"), a).of(a).values["score"]) == [
-        1,
-        1,
-        0,
-        0,
-    ]
+    plus = TaskMetric("plus", Metric("accuracy"), worst_over="picture")
+    assert list(units_of(plus, a).of(a).values["score"]) == [1, 1, 0, 0]
     assert len(b.ids) == 7
 
 
