@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -65,6 +66,7 @@ def create_app(service: Service | None = None, settings: ServiceSettings | None 
     app.add_middleware(BodyLimit, most=service.settings.max_body_kb * 1024)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(service.settings))
     app.add_exception_handler(LoginNeeded, _sign_in)
+    app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _refusal)
     for router in (evaluation.router, reading.router, uploading.router, metrics.router, *routes.ROUTERS):
         app.include_router(router)
@@ -92,6 +94,13 @@ def _refusal(request: Request, error: Exception) -> Response:
         words = HTTPStatus(error.status_code).phrase
         return page("problem.html.j2", error.status_code, words=words, detail=error.detail)
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+def _malformed(request: Request, error: Exception) -> Response:
+    """In the same form as every other refusal: one text that names the fields."""
+    assert isinstance(error, RequestValidationError)
+    said = "; ".join(f"{'.'.join(map(str, e['loc'][1:])) or 'body'}: {e['msg']}" for e in error.errors())
+    return _refusal(request, HTTPException(422, said))
 
 
 def _sign_in(request: Request, error: Exception) -> Response:

@@ -52,10 +52,7 @@ def answer(response: httpx.Response) -> Any:
     if response.is_success:
         return response.json()
     try:
-        said = response.json()["detail"]
-        detail = said if isinstance(said, str) else "; ".join(
-            f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in said
-        )  # fmt: skip
+        detail = str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
         detail = f"HTTP {response.status_code}: {response.text[:200]}"
     raise EvalServiceError(response.status_code, detail)

@@ -18,7 +18,7 @@ from eval_service.views import queue
 router = APIRouter(tags=["jobs"])
 _ENDED = ("completed", "failed", "cancelled")
 _LOOK = 1.0  # seconds between two looks at a job that is followed
-_PROBLEMS = {code: {"model": Problem} for code in (401, 403, 429, 503)}
+_PROBLEMS = {code: {"model": Problem} for code in (401, 403, 422, 429, 503)}
 _OF_A_JOB = {**_PROBLEMS, 404: {"model": Problem}}
 
 

@@ -19,7 +19,7 @@ from resources.models.registry import model_names
 from resources.store.records import checkpoints, datasets
 
 router = APIRouter(tags=["results"])
-_PROBLEMS = {code: {"model": Problem} for code in (401, 403, 429)}
+_PROBLEMS = {code: {"model": Problem} for code in (401, 403, 422, 429)}
 _OF_A_CELL = {**_PROBLEMS, 404: {"model": Problem}, 409: {"model": Problem}}
 
 

@@ -12,7 +12,7 @@ from eval_service.schemas import Problem, Upload, UploadRequest
 from eval_service.service import Service
 
 router = APIRouter(tags=["uploads"], prefix="/uploads", dependencies=[needs("submit")])
-_PROBLEMS = {code: {"model": Problem} for code in (401, 403, 404, 409, 429)}
+_PROBLEMS = {code: {"model": Problem} for code in (401, 403, 404, 409, 413, 422, 429)}
 
 
 @router.post("", responses=_PROBLEMS)
