@@ -19,7 +19,7 @@ from eval_assets.pipeline.tracking import outstanding_pushes
 from eval_assets.pipeline.watching import look
 from eval_assets.settings import Settings, Watch, load_settings
 from eval_assets.trackers import TrackerSettings
-from eval_assets.unfinished import TARGET, runs_of_cells, stop_runs
+from eval_assets.unfinished import TARGET, end_orphans, runs_of_cells, stop_runs
 from resources.store import Store
 from resources.store.resource import EvalStore
 from task_defs import load_task
@@ -64,6 +64,7 @@ def _watch_sensor(watch: Watch) -> dg.SensorDefinition:
 def drain_wanted(context: dg.SensorEvaluationContext, store: EvalStore) -> dg.SensorResult:
     """Each wanted cell's next run: checkpoint, data set, cell; then the checkpoint's report and its run's curve."""
     home, settings = store.open(), load_settings()
+    end_orphans(context.instance)
     _stop_cancelled(context.instance, home)
     decided: dict[Step, tuple[Verdict, list[Wish]]] = {}
 

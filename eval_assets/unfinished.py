@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from resources.engines.processes import identity
+from resources.store.resource import WORKER
+
 TARGET = "eval/target"  # tag of a run: what it is for, as `Step.target` has it
 QUEUED = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
+_NAMELESS = 300.0  # seconds that a run may go on without having said where
 RUNNING = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
 
@@ -27,3 +33,26 @@ def stop_runs(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> None:
             instance.run_coordinator.cancel_run(run_id)
         elif not instance.run_launcher.terminate(run_id):
             instance.report_run_canceled(run, message="cancelled; its process could not be reached")
+
+
+def end_orphans(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs as failed whose process is gone; their ids.
+
+    Dagster sees a run's process die only while the code server that started it lives: after SIGKILL of both, or
+    after a power cut, a run would count as running for ever, hold its places in pools and queue, and what it
+    was for would be waited for. Only this machine's processes can be looked for.
+    """
+    late = datetime.now(UTC) - timedelta(seconds=_NAMELESS)
+    gone = []
+    for record in instance.get_run_records(filters=dg.RunsFilter(statuses=list(RUNNING))):
+        run = record.dagster_run
+        host, _, worker = run.tags.get(WORKER, "").partition("|")
+        if host == platform.node():
+            dead = identity(int(worker.split(":")[1])) != worker
+        else:  # killed before it could say where it runs
+            dead = not host and run.status != dg.DagsterRunStatus.STARTING and record.update_timestamp < late
+            dead = dead and TARGET in run.tags
+        if dead:
+            instance.report_run_failed(run, "its process is gone: it was killed, or the machine was restarted")
+            gone.append(run.run_id)
+    return gone

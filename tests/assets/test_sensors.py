@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import subprocess
 
 import dagster as dg
 import pytest
@@ -16,6 +18,7 @@ from eval_assets.pipeline.ledger import DONE, FAILED, Wish, wish_for, wishes
 from eval_assets.pipeline.registering import from_directory, register
 from eval_assets.sensors import _watch_sensor, drain_wanted
 from eval_assets.settings import load_settings
+from resources.engines.processes import identity
 from resources.store.records import checkpoints
 from resources.store.resource import EvalStore
 
@@ -69,6 +72,36 @@ def test_a_cell_that_is_running_is_not_asked_for_twice(project):
     project.instance.report_run_failed(run)
     (again,) = tick(project, drain_wanted)
     assert again.run_key == first.run_key.replace("attempt1", "attempt2")
+
+
+def test_a_run_whose_process_was_killed_with_all_of_dagster_is_found_out_and_tried_again(project):
+    """As after a power cut: nobody is left to say that the run has ended."""
+    project.answers("good", right=30)
+    wish_for(project.store, [Wish("good", "colours", "test")])
+    (first,) = tick(project, drain_wanted)
+    killed = subprocess.Popen(["sleep", "60"])
+    tags = {**first.tags, "eval/worker": f"{platform.node()}|{identity(killed.pid)}"}
+    run = project.instance.create_run_for_job(
+        defs.resolve_job_def(first.job_name), tags=tags, status=dg.DagsterRunStatus.STARTED
+    )
+    assert tick(project, drain_wanted) == []
+    killed.kill()
+    killed.wait()
+    (again,) = tick(project, drain_wanted)
+    assert again.run_key.endswith("attempt2")
+    assert project.instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+    elsewhere = {**again.tags, "eval/worker": "another-host|boot:1:2"}
+    project.instance.create_run_for_job(
+        defs.resolve_job_def(again.job_name), tags=elsewhere, status=dg.DagsterRunStatus.STARTED
+    )
+    assert tick(project, drain_wanted) == []
+
+
+def test_a_run_says_which_process_it_is(project):
+    project.answers("good", right=30)
+    done = project.cell("good")
+    tags = project.instance.get_run_by_id(done.run_id).tags
+    assert tags["eval/worker"] == f"{platform.node()}|{identity(os.getpid())}"
 
 
 def test_attempts_are_bounded_and_the_reason_is_kept(project):
