@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,15 +14,22 @@ class Metric:
     numerator, denominator: linear combinations of a verdict's components by name ("score" is the
     verdict's score). Without a denominator the metric is the plain mean of the numerator. F1 is
     the ratio 2 TP / (2 TP + FP + FN): ``Metric("f1", {"tp": 2}, {"tp": 2, "fp": 1, "fn": 1})``.
+
+    aggregate: (results of all items, positions left out) -> [value, value without the first positions, ...], for a
+    metric that is neither; results are `Verdict.results`. The list is shorter where time ran out; None for no number,
+    a text (first only) for what it gave instead of one.
     """
 
     name: str
     numerator: Mapping[str, float] = field(default_factory=lambda: {"score": 1.0})
     denominator: Mapping[str, float] | None = None
     higher_is_better: bool = True
+    aggregate: Callable[[Sequence[str], Sequence[Sequence[int]]], list[Any]] | None = None
 
     @property
     def kind(self) -> str:
+        if self.aggregate is not None:
+            return "aggregate"
         return "mean" if self.denominator is None else "ratio"
 
     @property

@@ -20,6 +20,7 @@ _JUDGES = {
     "number": ("judges.number", "NumberJudge"),
     "math": ("judges.mathematics", "MathJudge"),
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
+    "lmms_eval": ("judges.lmms_eval", "LmmsEvalJudge"),
     "function": ("judges.function", "FunctionJudge"),
 }
 

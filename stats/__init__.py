@@ -3,7 +3,8 @@
 Arrays go in, frozen dataclasses come out; nothing here knows of Dagster, a store or a model. What is
 undefined is NaN with the reason in `note`.
 
-One model: `mean_estimate`, `ratio_estimate`, `stratified_estimate`, `bootstrap_estimate`. Two on the same items:
+One model: `mean_estimate`, `ratio_estimate`, `stratified_estimate`, `bootstrap_estimate`,
+`jackknife_estimate`. Two on the same items:
 `paired_difference`, `paired_ratio_difference`, `adjust_pvalues` over many. Checkpoints of a run:
 `simultaneous_band`, `best_checkpoint`. Plans: `variance_components`, `sample_size`, `minimum_detectable_effect`.
 Several answers an item: `stability`, `question_diagnostics`.
@@ -18,6 +19,7 @@ from stats.best import BestCheckpoint, best_checkpoint
 from stats.bootstrap import bootstrap_estimate
 from stats.diagnostics import ModelSamples, QuestionDiagnostics, QuestionFinding, question_diagnostics
 from stats.estimates import mean_estimate, ratio_estimate, stratified_estimate
+from stats.jackknife import jackknife_difference, jackknife_estimate, jackknife_groups
 from stats.multiple import adjust_pvalues
 from stats.paired import paired_difference, paired_ratio_difference
 from stats.power import minimum_detectable_effect, sample_size
@@ -39,6 +41,9 @@ __all__ = [
     "adjust_pvalues",
     "best_checkpoint",
     "bootstrap_estimate",
+    "jackknife_difference",
+    "jackknife_estimate",
+    "jackknife_groups",
     "mean_estimate",
     "minimum_detectable_effect",
     "paired_difference",

@@ -30,6 +30,7 @@ class ItemScores:
               ("score" is the primary score).
     clusters: (n,) codes, or None where the task has no clusters.
     by:       report_by field -> (n,) categories ("" where the item has none).
+    results: (n,) of each item's scored samples, what a metric over all items is computed from; None without such.
     samples, scored: how many samples there are, and how many of them are scored.
     """
 
@@ -40,6 +41,7 @@ class ItemScores:
     by: Mapping[str, np.ndarray]
     samples: np.ndarray
     scored: np.ndarray
+    results: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> ItemScores:
         """These items only: a mask or row numbers."""
@@ -51,6 +53,7 @@ class ItemScores:
             {k: v[rows] for k, v in self.by.items()},
             self.samples[rows],
             self.scored[rows],
+            None if self.results is None else self.results[rows],
         )
 
     @property
@@ -64,7 +67,13 @@ class ItemScores:
         return sum(weight * self.values[name] for name, weight in weights.items())  # type: ignore[return-value]
 
     def parts(self, metric: Metric) -> tuple[np.ndarray, np.ndarray | None]:
-        """(n,) numerator, and denominator where the metric is a ratio of sums."""
+        """(n,) numerator, and denominator where the metric is a ratio of sums; NaN where it is neither."""
+        import numpy as np
+
+        from eval_assets.pipeline.aggregated import is_mean
+
+        if metric.aggregate is not None and not is_mean(metric, self):
+            return np.full(len(self.ids), np.nan), None  # no item has a part in it that could be added up
         bottom = metric.denominator
         return self.combined(metric.numerator), None if bottom is None else self.combined(bottom)
 
@@ -103,7 +112,21 @@ def load_item_scores(
         by={c.removeprefix("by_"): _text(_column(dataset, c).take(starts)) for c in categories},
         samples=np.diff(starts, append=len(score)),
         scored=np.add.reduceat(scored, starts, dtype=np.int64),
+        results=_results(dataset, starts) if "results" in names else None,
     )
+
+
+def _results(dataset: lance.LanceDataset, starts: np.ndarray) -> np.ndarray | None:
+    """(n,) tuples of each item's results; None where no sample has any."""
+    import numpy as np
+
+    texts = _column(dataset, "results")
+    if texts.null_count == len(texts):
+        return None
+    found = np.empty(len(starts), dtype=object)
+    for i, part in enumerate(np.split(np.array(texts.to_pylist(), dtype=object), starts[1:])):
+        found[i] = tuple(text for text in part if text is not None)
+    return found
 
 
 def _column(dataset: lance.LanceDataset, name: str) -> pa.ChunkedArray:

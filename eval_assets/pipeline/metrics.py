@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from eval_assets.pipeline.aggregated import aggregated_difference, aggregated_estimate, is_mean
 from eval_assets.pipeline.item_scores import ItemScores
 from eval_assets.pipeline.scoring import task_judge
 from judges import Metric
@@ -41,7 +42,7 @@ class TaskMetric:
 
     @property
     def aggregation(self) -> str:
-        kind = "ratio of sums" if self.metric.kind == "ratio" else "mean"
+        kind = {"ratio": "ratio of sums", "aggregate": "the task's own function"}.get(self.metric.kind, "mean")
         return f"{kind}, macro over {self.macro_over}" if self.macro_over else kind
 
 
@@ -64,6 +65,8 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
 
 def estimate(metric: TaskMetric, scores: ItemScores, level: float = 0.95) -> Estimate:
     """The metric with its interval, by the estimator that its kind asks for."""
+    if metric.metric.aggregate is not None and not is_mean(metric.metric, scores):
+        return aggregated_estimate(metric.metric, scores, level)
     if metric.macro_over:
         scores = scores.take(_in_a_category(metric.macro_over, scores))
     top, bottom = scores.parts(metric.metric)
@@ -91,12 +94,14 @@ def _difference(
 ) -> PairedDifference:
     import numpy as np
 
+    if metric.metric.aggregate is not None and not (is_mean(metric.metric, a) and is_mean(metric.metric, b)):
+        return aggregated_difference(metric.metric, a, b, level, margin)
     if metric.macro_over:
         rows = _in_a_category(metric.macro_over, a)
         a, b = a.take(rows), b.take(rows)
     top_a, bottom_a = a.parts(metric.metric)
     top_b, bottom_b = b.parts(metric.metric)
-    if bottom_a is None and not metric.macro_over:
+    if bottom_a is None and bottom_b is None and not metric.macro_over:
         return paired_difference(top_a, top_b, a.clusters, level=level, margin=margin)
     strata = a.by[metric.macro_over] if metric.macro_over else None
     ones = np.ones(len(top_a))
@@ -154,7 +159,7 @@ def bounds(metric: TaskMetric, scores: ItemScores) -> tuple[float, float]:
         scores = scores.take(_in_a_category(metric.macro_over, scores))
     values, bottom = scores.parts(metric.metric)
     known = values[~np.isnan(values)]
-    if bottom is not None or not len(values) or (known < 0).any() or (known > 1).any():
+    if bottom is not None or not len(known) or (known < 0).any() or (known > 1).any():
         return float("nan"), float("nan")
     share = scores.scored / scores.samples
     low = np.where(share > 0, values, 0.0) * share  # scored without a value: the metric is not of this item

@@ -84,7 +84,7 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
             for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
                 judged = runner.run(_judge_chunk(cell, stored, judge, batch, rows // cell.repeats))
                 for row in judged:
-                    verdicts.add(json.dumps([row["item_id"], row["sample"], row["score"], row["answer"], row["flags"]]))
+                    verdicts.add(json.dumps([row["item_id"], row["sample"], row["score"], row["answer"], row["flags"], *([row["results"]] * bool(row["results"]))]))
                     if row["unscored"]:
                         seen["reasons", row["unscored"].split(":")[0]] += 1
                     seen.update(("flags", flag) for flag in row["flags"])
@@ -167,6 +167,7 @@ def _score_row(
         "answer": verdict.answer,
         "flags": list(verdict.flags),
         "unscored": verdict.unscored,
+        "results": verdict.results,
         "prompt_tokens": row.get("prompt_tokens"),
         "completion_tokens": row.get("completion_tokens"),
         "seconds": json.loads(row.get("timings") or "{}").get("total"),
