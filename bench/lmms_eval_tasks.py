@@ -40,7 +40,7 @@ def main(prefix: str = "") -> int:
     loaded = len(tasks) - sum(map(len, failed.values()))
     seconds = time.monotonic() - started
     print(f"lmms-eval {found.version}: {loaded} of {len(tasks)} tasks load ({seconds:.0f} s); ", end="")
-    print(f"{loaded - sum(not_here.values())} of these run here; {judged} are in families that can ask a judge model.\n")
+    print(f"{loaded - sum(not_here.values())} of these run here; {judged} may ask a judge model.\n")
     print("| loads, but does not run here | tasks |\n|---|---|")
     for reason, count in not_here.most_common():
         print(f"| {reason} | {count} |")

@@ -42,9 +42,10 @@ class LmmsEvalParams(Params):
 class LmmsEvalJudge(Judge):
     """Each metric's value for an item is what `process_results` gave it.
 
-    The item's number is the aggregation of this one result; else the value itself, or what it has under `score_key`. A
-    metric whose aggregation is `mean` is a mean; any other is computed by the task's function from all results, see
-    `Metric.aggregate`.
+    A metric whose aggregation is `mean` is a mean of them, or of what they have under `score_key`. Any other is computed
+    by the task's function from all results, see `Metric.aggregate`; an item's own value of it is the aggregation of
+    this one result, where that is a number. The score is the first metric's value that is known, else what stands
+    under `score_key`.
     """
 
     name: ClassVar[str] = "lmms_eval"
@@ -59,7 +60,7 @@ class LmmsEvalJudge(Judge):
     def _metric(self, spec: Mapping[str, Any]) -> Metric:
         name = spec["metric"]
         aggregate = None if spec["aggregation"] == "mean" else _Aggregate(self.params.grader, name)
-        return Metric(name, {name: 1.0}, None, spec["higher_is_better"], aggregate)
+        return Metric(name, {name: 1.0}, None, spec["higher_is_better"], own_scale=True, aggregate=aggregate)
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -74,8 +75,13 @@ class LmmsEvalJudge(Judge):
         pairs = [(as_item(i), as_response(r)) for i, r in zip(items, responses, strict=True)]
         verdicts: list[Verdict] = []
         for start in range(0, len(pairs), _CHUNK):
-            verdicts += await asyncio.to_thread(lambda part: [self._judge(*p) for p in part], pairs[start : start + _CHUNK])
+            verdicts += await asyncio.to_thread(
+                lambda part: [self._judge(*p) for p in part], pairs[start : start + _CHUNK]
+            )
         return verdicts
+
+    def _judge_part(self, pairs: Sequence[tuple[ItemLike, ResponseLike]]) -> list[Verdict]:
+        return [self._judge(item, response) for item, response in pairs]
 
     def _judge(self, item: ItemLike, response: ResponseLike) -> Verdict:
         """The verdict on one response. What a function raises makes that item unscored, its traceback kept."""
@@ -92,7 +98,7 @@ class LmmsEvalJudge(Judge):
             values = {spec["metric"]: self._value(spec, found, alone) for spec in self.params.metrics}
         except (RuntimeError, ValueError) as error:
             return Verdict.not_scored(str(error))
-        known = [value for value in values.values() if not math.isnan(value)]
+        known = [value for value in (*values.values(), *map(self._own, found.values())) if not math.isnan(value)]
         return Verdict(
             known[0] if known else math.nan,
             answer=_answer(found, text),
@@ -101,22 +107,26 @@ class LmmsEvalJudge(Judge):
             results=json.dumps(found, ensure_ascii=False),
         )
 
-    def _value(
-        self, spec: Mapping[str, Any], found: Mapping[str, Any], alone: Mapping[str, float | None]
-    ) -> float:
-        """The item's own value of a metric; NaN where it has none (MME's perception and cognition are of some each)."""
+    def _value(self, spec: Mapping[str, Any], found: Mapping[str, Any], alone: Mapping[str, float | None]) -> float:
+        """The item's own value of a metric; NaN where it has none: another metric is of this item, or the aggregation
+        takes more than one."""
         name = spec["metric"]
-        value = found.get(name, math.nan)
-        if (number := alone.get(name)) is not None:
-            return number
-        if isinstance(value, Mapping):
-            value = value.get(self.params.score_key)
-        if isinstance(value, bool | int | float):
-            return float(value)
-        if spec["aggregation"] == "mean":
+        if spec["aggregation"] != "mean":
+            number = alone.get(name)
+            return math.nan if number is None else number
+        if name not in found:
+            return math.nan
+        value = self._own(found[name])
+        if math.isnan(value):
             shown = str(found[name])[:200]
             raise ValueError(f"judge error: process_results gave {shown} for {name!r}, of which there is no mean")
-        return math.nan
+        return value
+
+    def _own(self, value: Any) -> float:
+        """A number, or what a mapping has under `score_key`; NaN for anything else."""
+        if isinstance(value, Mapping):
+            value = value.get(self.params.score_key)
+        return float(value) if isinstance(value, bool | int | float) else math.nan
 
 
 class _Aggregate:
@@ -127,7 +137,8 @@ class _Aggregate:
 
     def __call__(self, results: Sequence[str], without: Sequence[Sequence[int]] = ()) -> list[Any]:
         """results: each item's `Verdict.results`; those without this metric do not count, nor are they left out."""
-        values, places = [], {}
+        values: list[Any] = []
+        places: dict[int, int] = {}
         for position, text in enumerate(results):
             found = json.loads(text)
             if self._metric in found:

@@ -25,8 +25,7 @@ def jackknife_groups(n: int, clusters: Labels | None = None, *, groups: int = 10
     dealt = np.random.default_rng(seed).permutation(number) % min(groups, max(number, 1))
     of = dealt[codes] if n else codes
     order = np.argsort(of, kind="stable")
-    ends = np.cumsum(np.bincount(of)) if n else []
-    return [part.tolist() for part in np.split(order, ends[:-1])] if n else []
+    return [part.tolist() for part in np.split(order, np.cumsum(np.bincount(of))[:-1])] if n else []
 
 
 def jackknife_estimate(

@@ -16,13 +16,21 @@ Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
 Tasks = Annotated[list[str] | None, typer.Option("--tasks", help="Task or suite names, comma-separated.")]
 
 
-def tasks(as_json: Json = False) -> None:
+def tasks(
+    lmms_eval: Annotated[str | None, typer.Option(help="Those of lmms-eval with this in their name.")] = None,
+    as_json: Json = False,
+) -> None:
     """Every task that can be run, and where its data stands."""
     from resources.store.records import datasets
     from task_defs import list_tasks
+    from task_defs.lmms_eval import is_lmms_eval, task_names
 
     stored = {row["task"]: row for row in datasets(store()).rows()}
-    rows = [{"task": name, "items": stored.get(name, {}).get("n_items")} for name in list_tasks()]
+    if lmms_eval is None:
+        known = [*list_tasks(), *sorted(name for name in stored if is_lmms_eval(name))]
+    else:
+        known = [name for name in task_names() if lmms_eval in name]
+    rows = [{"task": name, "items": stored.get(name, {}).get("n_items")} for name in known]
     if as_json:
         print_json(rows)
         return

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
-from eval_assets.pipeline.metrics import detectable, difference, task_metrics
+from eval_assets.pipeline.metrics import detectable, difference, own_unit, task_metrics
 from eval_assets.reporting.words import quote
 from resources.store import Store
 from task_defs import TaskDef
@@ -55,6 +55,7 @@ def compare_cells(
         sides = {"task": task.task, "metric": metric.name, "a": a, "b": b}
         entry = {**sides, **result, **only, "level": level, "margin": margin}
         entry |= {"higher_is_better": metric.higher_is_better, **detectable(metric, left, right, result)}
+        entry |= {"own_unit": True} if own_unit(metric, left, right) else {}
         found.append({**entry, "quote": quote(entry)})
     return found
 

@@ -145,7 +145,22 @@ def metric_fields(metric: TaskMetric, scores: ItemScores) -> dict[str, Any]:
         "highest": highest,
         "aggregation": metric.aggregation,
         "higher_is_better": metric.higher_is_better,
+        **({"own_unit": True} if own_unit(metric, scores) else {}),
     }
+
+
+def own_unit(metric: TaskMetric, *sides: ItemScores) -> bool:
+    """Whether a metric of another harness is in a unit that is no share of 1: points, a sum, a rating.
+
+    Nothing says so; a mean of numbers from 0 to 1 is taken for a share, and what is no mean for a number of its own.
+    """
+    import numpy as np
+
+    if not metric.metric.own_scale:
+        return False
+    values = np.concatenate([side.parts(metric.metric)[0] for side in sides])
+    known = values[~np.isnan(values)]
+    return not len(known) or bool((known < 0).any() or (known > 1).any())
 
 
 def bounds(metric: TaskMetric, scores: ItemScores) -> tuple[float, float]:

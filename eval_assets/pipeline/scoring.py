@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, record_of
 from eval_assets.pipeline.files import spool
+from eval_assets.pipeline.judge_answers import StoredAnswers
 from eval_assets.pipeline.questions import Question, labels_digest, questions
 from eval_assets.versions import StreamDigest, digest, request_key
 from judges import Judge, Verdict, get_judge
@@ -23,6 +24,8 @@ from resources.store.lookup import Lookup
 from resources.store.outputs import response_of
 from resources.store.scores import ScoresTable, schema
 from task_defs import TaskDef, compile_task, judge_spec
+from task_defs.lmms_eval import is_lmms_eval
+from task_defs.lmms_eval.endpoint import Endpoint
 
 CHUNK = 512
 
@@ -76,6 +79,8 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
         seen = json.loads(record["details"])
         return Scored(record["version"], record["n_rows"], judged=False, **seen)
     judge = task_judge(cell.task)
+    if is_lmms_eval(cell.task.task):
+        Endpoint.answers = StoredAnswers(store)
     columns = schema(judge.components, cell.task.report_by)
     verdicts, seen = StreamDigest(), Counter[tuple[str, str]]()
     rows, stored = 0, cell.outputs(store).lookup("item_id", "sample", "request_key")
@@ -84,7 +89,8 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
             for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
                 judged = runner.run(_judge_chunk(cell, stored, judge, batch, rows // cell.repeats))
                 for row in judged:
-                    verdicts.add(json.dumps([row["item_id"], row["sample"], row["score"], row["answer"], row["flags"], *([row["results"]] * bool(row["results"]))]))
+                    said = [row[name] for name in ("item_id", "sample", "score", "answer", "flags")]
+                    verdicts.add(json.dumps([*said, row["results"]] if row["results"] else said))
                     if row["unscored"]:
                         seen["reasons", row["unscored"].split(":")[0]] += 1
                     seen.update(("flags", flag) for flag in row["flags"])

@@ -1,13 +1,14 @@
 """lmms-eval's tasks, unchanged: `lmms_eval:<name>` is a task like any other.
 
-Its functions run in the interpreter that has lmms-eval (`install`), in one process a family (`client`, `worker/`), which
-turns rows into questions (`rows`) and answers into verdicts (`grader`). Data, models, caches, statistics are ours.
+Its functions run in the interpreter that has lmms-eval (`install`), in one process a family (`client`, `worker/`),
+which turns rows into questions (`rows`) and answers into verdicts (`grader`). Data, models, caches and statistics are
+this project's.
 """
 
 from task_defs.lmms_eval.definition import load
 from task_defs.lmms_eval.install import PREFIX, index_of, installed
 
-__all__ = ["PREFIX", "group_members", "is_lmms_eval", "load", "task_names"]
+__all__ = ["PREFIX", "is_lmms_eval", "leaves", "load", "task_names"]
 
 
 def is_lmms_eval(name: str) -> bool:
@@ -19,6 +20,8 @@ def task_names() -> list[str]:
     return [PREFIX + name for name in sorted(index_of(installed()).tasks)]
 
 
-def group_members(name: str) -> list[str]:
-    """The tasks of a group or tag `lmms_eval:<name>`; [name] for a task and for an unknown name."""
+def leaves(name: str) -> list[str]:
+    """The tasks of a group or tag `lmms_eval:<name>`; [name] for any other name."""
+    if not is_lmms_eval(name):
+        return [name]
     return [PREFIX + leaf for leaf in index_of(installed()).leaves(name.removeprefix(PREFIX))] or [name]

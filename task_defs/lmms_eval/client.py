@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import selectors
@@ -110,9 +111,10 @@ class Worker:
     def _environment(self) -> dict[str, str]:
         granted = [name.strip() for name in os.environ.get("EVAL_LMMS_ENV", "").split(",") if name.strip()]
         passed = {name: os.environ[name] for name in (*_PASSED, *granted) if name in os.environ}
-        offline = {} if os.environ.get("EVAL_LMMS_NETWORK") == "1" else {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+        offline = "0" if os.environ.get("EVAL_LMMS_NETWORK") == "1" else "1"
         return {
-            **offline,
+            "HF_HUB_OFFLINE": offline,
+            "HF_DATASETS_OFFLINE": offline,
             "HF_HOME": str(self.home),  # where functions look for videos
             "LOGURU_LEVEL": "WARNING",
             "TOKENIZERS_PARALLELISM": "false",
@@ -156,10 +158,8 @@ class Worker:
     def _kill(self) -> None:
         if self._process is None:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         self._process = None
 

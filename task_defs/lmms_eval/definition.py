@@ -14,8 +14,8 @@ from task_defs.errors import TaskError
 from task_defs.generation import GenerationKwargs
 from task_defs.lmms_eval.client import START_SECONDS, FunctionFailed, Worker, WorkerLost, worker_for
 from task_defs.lmms_eval.install import PREFIX, Installed, definition_of, family_of, yaml_of
-from task_defs.sources.locate import data_roots_from_env
 from task_defs.model import FunctionRef, TaskDef
+from task_defs.sources.locate import data_roots_from_env
 
 # Bump when the code here makes other rows, prompts or verdicts of the same definition.
 BRIDGE_VERSION = 1

@@ -1,8 +1,8 @@
-"""The judge model that lmms-eval's functions ask: a door on this machine, with a memory, that leads where the user says.
+"""The judge model that lmms-eval's functions ask: a door on this machine with a memory, leading where the user says.
 
-29 families of tasks call an OpenAI-compatible API inside `process_results`. They are told that it is here. What is asked
-goes to EVAL_LMMS_JUDGE_URL, once: the answer is kept, and a second judging of the same answers asks nothing. Without that
-setting nothing is asked of anybody, and the item is unscored with that reason, whatever the function made of it.
+Many families of tasks call an OpenAI-compatible API inside `process_results`. They are told that it is here. What is
+asked goes to EVAL_LMMS_JUDGE_URL, once: the answer is kept, and a second judging of the same answers asks nothing.
+Without that setting nobody is asked, and the item is unscored with that reason, whatever the function made of it.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _handler_of(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: Any) -> None:
             """Silent: a request's line is of no use, and headers are nobody's business."""
 
     return Handler

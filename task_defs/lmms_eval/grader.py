@@ -67,7 +67,7 @@ class Grader:
             limit = AGGREGATE_SECONDS
             found = self._ask(
                 "aggregate", limit + item_seconds(), metric=metric, results=list(results),
-                without=[list(rows) for rows in without], seconds=limit,
+                without=[list(rows) for rows in without], budget=limit,
             )  # fmt: skip
         except (FunctionFailed, WorkerLost) as error:
             raise GradingFailed(str(error)) from error

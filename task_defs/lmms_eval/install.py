@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -32,6 +33,7 @@ _FIND = (
 # Lines of a task's name and of its tags, whose keys may be quoted: 1,900 files are read in a moment.
 _TASK_LINE = re.compile(rb"^[\"']?task[\"']?[ \t]*:[ \t]*(?=[^\s#\[-]).*$", re.MULTILINE)
 _TAG_LINES = re.compile(rb"^[\"']?(?:tag|group)[\"']?[ \t]*:(?:[ \t]*\S.*|(?:[ \t]*\n[ \t]*- .*)+)$", re.MULTILINE)
+_INCLUDE = re.compile(rb"^include:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
 _SHARED = ("_task_utils", "benchmark_aliases")
 
 
@@ -56,7 +58,7 @@ def installed() -> Installed:
         if not python.is_file():
             raise TaskError(f"EVAL_LMMS_PYTHON={given}: no such file; {_HOW}")
     else:
-        python = next((p.absolute() for p in (_OWN_ENVIRONMENT, Path(sys.executable)) if p.is_file()))
+        python = next(p.absolute() for p in (_OWN_ENVIRONMENT, Path(sys.executable)) if p.is_file())
     found = _look(python)
     if found is None:
         raise TaskError(f"lmms-eval is not installed for {python}: {_HOW}")
@@ -93,8 +95,8 @@ def index_of(found: Installed) -> Index:
     members: dict[str, tuple[str, ...]] = {}
     tags: dict[str, list[str]] = {}
     for path in sorted(found.tasks_folder.rglob("*.yaml")):
-        text = path.read_bytes()
-        if line := _TASK_LINE.search(text):
+        text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        if line := _TASK_LINE.search(text) or _in_included(path, text):
             name = yaml.safe_load(line.group())["task"]
             if str(name) not in tasks or path.stem == name:  # two names are given twice
                 tasks[str(name)] = path
@@ -105,6 +107,13 @@ def index_of(found: Installed) -> Index:
         elif b"group" in text:
             _add_group(path, members)
     return Index(tasks, {**{tag: tuple(names) for tag, names in tags.items()}, **members})
+
+
+def _in_included(path: Path, text: bytes) -> re.Match[bytes] | None:
+    """The line of the name in the file that a YAML includes, for one that names itself there."""
+    include = _INCLUDE.search(text)
+    file = path.parent / include[1].decode().strip() if include else path
+    return _TASK_LINE.search(file.read_bytes()) if include and file.is_file() else None
 
 
 class _Lenient(yaml.SafeLoader):

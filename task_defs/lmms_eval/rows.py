@@ -70,7 +70,7 @@ def _spool(task: TaskDef, split: str, folder: Path) -> str:
 
     folder.mkdir()
     try:
-        chunks = []
+        chunks: list[Path] = []
         for rows in _chunks(task, split):
             table = pa.Table.from_pylist(rows)
             chunks.append(folder / f"{len(chunks)}.arrow")

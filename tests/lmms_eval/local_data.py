@@ -71,7 +71,10 @@ def gsm8k(root: Path, n: int = 10) -> Path:
     """`gsm8k`, configuration `main`: text, with examples from its training split."""
     for split, count, start in (("train", 6, 100), ("test", n, 0)):
         rows = [
-            {"question": f"Ann has {start + i} nuts and finds {i}. How many?", "answer": f"She adds.\n#### {start + 2 * i}"}
+            {
+                "question": f"Ann has {start + i} nuts, finds {i}. How many?",
+                "answer": f"Sum.\n#### {start + 2 * i}",
+            }
             for i in range(count)
         ]
         write(rows, root / f"gsm8k/main/{split}-00000-of-00001.parquet")

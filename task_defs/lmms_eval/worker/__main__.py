@@ -1,7 +1,7 @@
 """The other side of `task_defs.lmms_eval.client`: lmms-eval's functions, in the interpreter that has them.
 
-Run as `python <this folder> <lmms_eval's folder>`, with nothing of this project to import. One JSON line in, one or more
-out, the last with `done`: {"op": "describe", ...} → {"done": true, "value": ...} or {"done": true, "error": {...}}.
+Run as `python <this folder>`, with nothing of this project to import. One JSON line in, one or more out, the last with
+`done`: {"op": "describe", ...} → {"done": true, "value": ...} or {"done": true, "error": {...}}.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What other people's functions may not do here, and how their failures are told."""
 
-import importlib
+import importlib.util
 import os
 import random
 import sys
@@ -46,9 +46,13 @@ def close_network() -> None:
         if event == "socket.connect":
             address = arguments[1]
             if isinstance(address, tuple) and str(address[0]) not in ("127.0.0.1", "::1", "localhost"):
-                raise NoNetwork(f"no connection to {address[0]}: lmms-eval's functions have no network, see EVAL_LMMS_NETWORK")
+                raise NoNetwork(
+                    f"no connection to {address[0]}: lmms-eval's functions have no network, see EVAL_LMMS_NETWORK"
+                )
         elif event == "socket.getaddrinfo" and arguments[0] not in (None, "127.0.0.1", "::1", "localhost"):
-            raise NoNetwork(f"no connection to {arguments[0]}: lmms-eval's functions have no network, see EVAL_LMMS_NETWORK")
+            raise NoNetwork(
+                f"no connection to {arguments[0]}: lmms-eval's functions have no network, see EVAL_LMMS_NETWORK"
+            )
 
     sys.addaudithook(watch)
 

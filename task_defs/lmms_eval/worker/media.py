@@ -133,7 +133,7 @@ def _pairs(doc, raw):
     if isinstance(doc, Image.Image) and isinstance(raw, dict) and raw.get("bytes"):
         yield doc, raw["bytes"]
     elif isinstance(doc, list) and isinstance(raw, list):
-        for d, r in zip(doc, raw):
+        for d, r in zip(doc, raw, strict=False):
             yield from _pairs(d, r)
 
 

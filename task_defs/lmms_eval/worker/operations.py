@@ -103,8 +103,9 @@ def _content(content, held: "media.Held"):
 def op_grade(path: str, name: str, doc: dict, text: str | None = None, losses: list | None = None) -> dict:
     """lmms-eval's verdict on one answer: {"found": {metric: value}, "alone": {metric: number}}.
 
-    found: what process_results gave, under `metric,filter` where there are several filters; alone: the aggregation of
-    this one result, null where that is no number or the mean. text: the model's answer; losses: of each choice, where the task compares likelihoods.
+    text: the model's answer; losses: of each choice, where the task compares likelihoods. found: what process_results
+    gave, under `metric,filter` where there are several filters; alone: the aggregation of this one result, null where
+    that is no number or the mean.
     """
     task = tasks.load(path, name)
     guard.seed()
@@ -114,10 +115,8 @@ def op_grade(path: str, name: str, doc: dict, text: str | None = None, losses: l
     found: dict = {}
     alone: dict = {}
     for pipeline in task._filters:
-        if losses is not None:
-            results = [(loss, None) for loss in losses]
-        else:
-            results = [_filtered(pipeline, text or "", doc)]
+        likely = None if losses is None else [(loss, None) for loss in losses]
+        results = likely or [_filtered(pipeline, text or "", doc)]
         # The configured function itself: the method around it tries five times at two seconds.
         metrics = type(task).process_results.__wrapped__(task, doc, results)
         if not isinstance(metrics, dict):
@@ -163,11 +162,11 @@ def _filtered(pipeline, text: str, doc: dict) -> str:
     return answer if isinstance(answer, str) else answer[0]
 
 
-def op_aggregate(path: str, name: str, metric: str, results: list, without: list, seconds: float) -> list:
+def op_aggregate(path: str, name: str, metric: str, results: list, without: list, budget: float) -> list:
     """The metric of all results, and of all but those at each list of positions in `without`.
 
     [value, value, ...]: a number, null for one that is not a number (its `repr` where it is the first); the rest is
-    left out when `seconds` are over.
+    left out when `budget` seconds are over.
     """
     task = tasks.load(path, name)
     function = task._aggregation_list[metric.partition(",")[0]]
@@ -179,7 +178,7 @@ def op_aggregate(path: str, name: str, metric: str, results: list, without: list
         values.append(_number(value))
         if len(values) == 1 and values[0] is None:
             return [repr(value)[:200]]
-        if time.monotonic() - started > seconds:
+        if time.monotonic() - started > budget:
             break
     return values
 
@@ -194,7 +193,9 @@ def _aggregated(function, results: list):
 def _aggregation_name(function) -> str:
     from lmms_eval.api.registry import AGGREGATION_REGISTRY
 
-    return next((n for n, f in AGGREGATION_REGISTRY.items() if f is function), getattr(function, "__name__", "function"))
+    return next(
+        (n for n, f in AGGREGATION_REGISTRY.items() if f is function), getattr(function, "__name__", "function")
+    )
 
 
 def _asks_a_judge(folder: str) -> bool:

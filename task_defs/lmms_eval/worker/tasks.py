@@ -70,7 +70,7 @@ def attach(task, documents, examples) -> None:
     if shots(task) > 0:
         given = (task.config.fewshot_config or {}).get("sampler", "default")
         pool = list(examples) if examples is not None else _given_examples(task)
-        task.sampler = samplers.get_sampler(given)(pool, task, rnd=random.Random(1234))
+        task.sampler = samplers.get_sampler(given)(pool, task, rnd=random.Random(1234))  # noqa: S311  # their seed
     first = documents[0]
     text, target = task.doc_to_text(first), task.doc_to_target(first)
     if task.config.doc_to_choice is not None and type(text) is int:
@@ -81,5 +81,7 @@ def attach(task, documents, examples) -> None:
 def _given_examples(task) -> list:
     samples = (task.config.fewshot_config or {}).get("samples")
     if samples is None:
-        raise ValueError(f"{shots(task)} examples are to be shown, but the task names neither fewshot_split nor samples")
+        raise ValueError(
+            f"{shots(task)} examples are to be shown, but the task names neither fewshot_split nor samples"
+        )
     return list(samples() if callable(samples) else samples)
