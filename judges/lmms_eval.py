@@ -42,10 +42,10 @@ class LmmsEvalParams(Params):
 class LmmsEvalJudge(Judge):
     """Each metric's value for an item is what `process_results` gave it.
 
-    A metric whose aggregation is `mean` is a mean of them, or of what they have under `score_key`. Any other is computed
-    by the task's function from all results, see `Metric.aggregate`; an item's own value of it is the aggregation of
-    this one result, where that is a number. The score is the first metric's value that is known, else what stands
-    under `score_key`.
+    A metric whose aggregation is `mean` is a mean of them, or of what they have under `score_key`. Any other is
+    computed by the task's function from all results, see `Metric.aggregate`; an item's own value of it is the
+    aggregation of this one result, where that is a number. The score is the first metric's value that is known, else
+    what stands under `score_key`.
     """
 
     name: ClassVar[str] = "lmms_eval"
@@ -75,9 +75,7 @@ class LmmsEvalJudge(Judge):
         pairs = [(as_item(i), as_response(r)) for i, r in zip(items, responses, strict=True)]
         verdicts: list[Verdict] = []
         for start in range(0, len(pairs), _CHUNK):
-            verdicts += await asyncio.to_thread(
-                lambda part: [self._judge(*p) for p in part], pairs[start : start + _CHUNK]
-            )
+            verdicts += await asyncio.to_thread(self._judge_part, pairs[start : start + _CHUNK])
         return verdicts
 
     def _judge_part(self, pairs: Sequence[tuple[ItemLike, ResponseLike]]) -> list[Verdict]:
@@ -159,8 +157,8 @@ def _answer(found: Mapping[str, Any], text: str) -> str:
     """The answer as the task's own function parsed it, where it says so; else the text."""
     for value in found.values():
         for key in _ANSWERS if isinstance(value, Mapping) else ():
-            if value.get(key) is not None:
-                return str(value[key])[:500]
+            if (said := value.get(key)) is not None:
+                return str(said[0] if isinstance(said, list) and len(said) == 1 else said)[:500]
     return text.strip()[:500]
 
 

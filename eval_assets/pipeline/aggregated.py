@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from stats import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from eval_assets.pipeline.item_scores import ItemScores
 
 # Aggregations round what they give: mmmu_acc to five decimals, others to four.
@@ -36,7 +39,7 @@ def is_mean(metric: Metric, scores: ItemScores) -> bool:
 
 def aggregated_estimate(metric: Metric, scores: ItemScores, level: float) -> Estimate:
     """What the function gives for all scored items, with a jackknife over clusters of items."""
-    scores = scores.take(scores.scored > 0)
+    scores = scores.take(_has(metric, scores))
     groups = jackknife_groups(len(scores.ids), scores.clusters)
     value, *replicates = _computed(metric, scores, groups)
     return jackknife_estimate(
@@ -48,7 +51,7 @@ def aggregated_difference(
     metric: Metric, a: ItemScores, b: ItemScores, level: float, margin: float | None
 ) -> PairedDifference:
     """a minus b on the items that both have scored; the same ones are left out of both each time."""
-    both = (a.scored > 0) & (b.scored > 0)
+    both = _has(metric, a) & _has(metric, b)
     a, b = a.take(both), b.take(both)
     groups = jackknife_groups(len(a.ids), a.clusters)
     (value_a, *without_a), (value_b, *without_b) = (_computed(metric, side, groups) for side in (a, b))
@@ -56,6 +59,15 @@ def aggregated_difference(
         (value_a, value_b), (without_a, without_b), len(groups), n=len(a.ids), n_clusters=_clusters(a),
         level=level, margin=margin,
     )  # fmt: skip
+
+
+def _has(metric: Metric, scores: ItemScores) -> np.ndarray:
+    """(n,) whether the item has a result for this metric: MME's perception and cognition are of other items."""
+    import numpy as np
+
+    if scores.results is None:
+        return np.full(len(scores.ids), False)
+    return np.array([any(metric.name in json.loads(text) for text in texts) for texts in scores.results], dtype=bool)
 
 
 def _clusters(scores: ItemScores) -> int:

@@ -175,7 +175,8 @@ def within_margin(entry: Mapping[str, Any]) -> str:
 def could_detect(entry: Mapping[str, Any]) -> str:
     """`3040 items show 1.9 points with 80 % power`; empty where that is not known."""
     x = number(entry.get("detectable"))
-    return f"{entry['n']} items show {100 * x:.1f} points with 80 % power" if math.isfinite(x) else ""
+    shown = decimal(x) if entry.get("own_unit") else f"{100 * x:.1f} points"
+    return f"{entry['n']} items show {shown} with 80 % power" if math.isfinite(x) else ""
 
 
 def checkpoint_name(key: str, run: str | None) -> str:

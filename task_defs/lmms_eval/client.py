@@ -193,10 +193,11 @@ def _forget() -> None:
     _workers.clear()
 
 
-def _close_all() -> None:
+def close_all() -> None:
+    """End every process that was started; later questions start them again."""
     for worker in _workers.values():
         worker.close()
 
 
 os.register_at_fork(after_in_child=_forget)
-atexit.register(_close_all)
+atexit.register(close_all)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 OFF = "judge not configured: this task asks a judge model, set EVAL_LMMS_JUDGE_URL to an OpenAI-compatible endpoint"
 _TRIES = 5
@@ -75,7 +75,7 @@ class Upstream:
         request = urllib.request.Request(f"{self.url}/chat/completions", json.dumps(body).encode(), headers)  # noqa: S310
         for attempt in Retrying(
             stop=stop_after_attempt(_TRIES),
-            wait=wait_exponential_jitter(0.5, 20),
+            wait=wait_random_exponential(multiplier=0.5, max=20),
             retry=retry_if_exception(_passing),
             reraise=True,
         ):

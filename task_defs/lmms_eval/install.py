@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,20 @@ _SHARED = ("_task_utils", "benchmark_aliases")
 
 @dataclass(frozen=True)
 class Installed:
-    """An installed lmms-eval. python: the interpreter that has it; folder: of the package."""
+    """An installed lmms-eval. python: the interpreter that has it; folder: of the package; own: the user's tasks."""
 
     python: Path
     folder: Path
     version: str
+    own: tuple[Path, ...] = ()
 
     @property
     def tasks_folder(self) -> Path:
         return self.folder / "tasks"
+
+    def root_of(self, path: Path) -> Path:
+        """The folder of tasks that a YAML was found in."""
+        return next(root for root in (*self.own, self.tasks_folder) if path.is_relative_to(root))
 
 
 def installed() -> Installed:
@@ -62,7 +67,11 @@ def installed() -> Installed:
     found = _look(python)
     if found is None:
         raise TaskError(f"lmms-eval is not installed for {python}: {_HOW}")
-    return found
+    own = [Path(folder).expanduser() for folder in os.environ.get("EVAL_LMMS_TASKS", "").split(os.pathsep) if folder]
+    for folder in own:
+        if not folder.is_dir():
+            raise TaskError(f"EVAL_LMMS_TASKS: no such folder: {folder}")
+    return replace(found, own=tuple(folder.resolve() for folder in own))
 
 
 @cache
@@ -94,11 +103,12 @@ def index_of(found: Installed) -> Index:
     tasks: dict[str, Path] = {}
     members: dict[str, tuple[str, ...]] = {}
     tags: dict[str, list[str]] = {}
-    for path in sorted(found.tasks_folder.rglob("*.yaml")):
+    for path in (p for root in (found.tasks_folder, *found.own) for p in sorted(root.rglob("*.yaml"))):
         text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
         if line := _TASK_LINE.search(text) or _in_included(path, text):
             name = yaml.safe_load(line.group())["task"]
-            if str(name) not in tasks or path.stem == name:  # two names are given twice
+            # Two names are given twice; the user's own come last and count.
+            if str(name) not in tasks or path.stem == name or found.root_of(path) in found.own:
                 tasks[str(name)] = path
             for match in _TAG_LINES.findall(text):
                 (value,) = yaml.safe_load(match).values()
@@ -148,8 +158,9 @@ def yaml_of(name: str) -> tuple[Installed, Path]:
 
 def family_of(found: Installed, path: Path) -> Path:
     """The folder below `tasks/` that a YAML belongs to: what one process serves."""
-    relative = path.relative_to(found.tasks_folder)
-    return found.tasks_folder / relative.parts[0] if len(relative.parts) > 1 else found.tasks_folder
+    root = found.root_of(path)
+    relative = path.relative_to(root)
+    return root / relative.parts[0] if len(relative.parts) > 1 else root
 
 
 def definition_of(found: Installed, path: Path) -> str:
@@ -158,12 +169,13 @@ def definition_of(found: Installed, path: Path) -> str:
     An edit of a checked-out lmms-eval in another family, whose functions this one imports, is not seen.
     """
     hashed = hashlib.sha256(found.version.encode())
-    folders = [family_of(found, path), *(found.tasks_folder / name for name in _SHARED)]
+    family, root = family_of(found, path), found.root_of(path)
+    folders = [family, *(found.tasks_folder / name for name in _SHARED)]
     folders += [found.folder / name for name in ("api", "filters", "llm_judge", "verifiers")]
     for folder in folders:
-        files = folder.rglob("*") if folder != found.tasks_folder else folder.glob("*")
+        files = folder.glob("*") if folder == root else folder.rglob("*")
         for file in sorted(f for f in files if f.suffix in (".py", ".yaml", "") and f.is_file()):
-            hashed.update(f"\0{file.relative_to(found.folder)}\0".encode())
+            hashed.update(f"\0{file.relative_to(folder)}\0".encode())
             hashed.update(file.read_bytes())
-    hashed.update(str(path.relative_to(found.folder)).encode())
+    hashed.update(str(path.relative_to(root)).encode())
     return hashed.hexdigest()
