@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from task_defs.lmms_eval import client
 from task_defs.lmms_eval.install import Installed, installed
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).parent))
 _GIVEN = os.environ.get("EVAL_LMMS_PYTHON") or str(ROOT / ".venv-lmms/bin/python")
 
 

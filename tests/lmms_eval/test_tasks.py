@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 
-import local_data
 import pytest
 
 from eval_assets.pipeline.ingest import ingest, media_of
@@ -14,6 +13,7 @@ from eval_assets.pipeline.questions import questions
 from judges import get_judge
 from task_defs import TaskError, judge_spec, load_task
 from task_defs.lmms_eval import leaves, task_names
+from tests.lmms_eval import local_data
 
 
 def verdicts(task, items, texts):
