@@ -22,6 +22,7 @@ from stats import (
     variance_components,
 )
 from task_defs import TaskDef
+from task_defs.lmms_eval import is_lmms_eval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,6 +148,13 @@ def metric_fields(metric: TaskMetric, scores: ItemScores) -> dict[str, Any]:
         "higher_is_better": metric.higher_is_better,
         **({"own_unit": True} if own_unit(metric, scores) else {}),
     }
+
+
+def marked(task: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the summary, which stores no unit, with `own_unit` where another harness' figure is no share of 1."""
+    value = row["value"]
+    other = is_lmms_eval(task) and value is not None and not 0 <= value <= 1
+    return {**row, "own_unit": True} if other else dict(row)
 
 
 def own_unit(metric: TaskMetric, *sides: ItemScores) -> bool:

@@ -1,4 +1,4 @@
-"""The judge `lmms_eval` over a stand-in for the process that runs lmms-eval's functions (tests/lmms_eval has the real)."""
+"""The judge `lmms_eval` over a stand-in for the process with the functions (tests/lmms_eval has the real one)."""
 
 from __future__ import annotations
 
