@@ -188,7 +188,7 @@ def leaderboard(as_json: Json = False) -> None:
         return
     shown = table("task", "checkpoint", "metric", "score", "95 % interval", "n", "coverage")
     for row in data["rows"]:
-        say = str if row.get("own_unit") else _percent
+        say = "{:.4g}".format if row.get("own_unit") else _percent
         numbers = [*(say(row[k]) for k in ("value", "ci_low", "ci_high")), _percent(row["coverage"])]
         interval = f"{numbers[1]} … {numbers[2]}"
         shown.add_row(row["task"], row["checkpoint"], row["metric"], numbers[0], interval, str(row["n"]), numbers[3])
