@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export EVAL_HOME ?= $(CURDIR)/.evals
 
-.PHONY: demo test test-browser test-engines engines serve ui lint types setup clean
+.PHONY: demo test test-browser test-engines engines lmms test-lmms serve ui lint types setup clean
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python 3.11 or newer is needed: make PYTHON=python3.12'"
@@ -54,6 +54,22 @@ else
 	.venv-vllm/bin/pip install --quiet --disable-pip-version-check -r $(VLLM)
 endif
 	touch $@
+
+# lmms-eval's tasks, in an environment of its own; torch first, as above. Its own dependencies are left out.
+LMMS ?= lmms-eval==0.7.3
+lmms: .venv-lmms/.done
+
+.venv-lmms/.done: requirements/lmms-eval.txt
+	$(PYTHON) -m venv .venv-lmms
+	.venv-lmms/bin/pip install --quiet --disable-pip-version-check $(TORCH)
+	.venv-lmms/bin/pip install --quiet --disable-pip-version-check -r requirements/lmms-eval.txt
+	.venv-lmms/bin/pip install --quiet --disable-pip-version-check --no-deps anls $(LMMS)
+	touch $@
+
+# All of its tasks: which load, and why the others do not (minutes). Then the tests that need it.
+test-lmms: $(VENV)/.dev lmms
+	$(BIN)/python -m bench.lmms_eval_tasks
+	$(BIN)/python -m pytest tests/lmms_eval
 
 # Against the real engine: started, shared, killed, compared with Transformers.
 test-engines: $(VENV)/.dev engines

@@ -152,8 +152,9 @@ class Settings(_Strict):
         if name in self.suites:
             return self.suites[name]
         from task_defs import list_tasks
+        from task_defs.lmms_eval import is_lmms_eval
 
-        if name in list_tasks():
+        if is_lmms_eval(name) or name in list_tasks():
             return (name,)
         raise SettingsError(f"no suite {name!r}: there are {', '.join(self.suites) or 'none'} in {config_path()}")
 
@@ -182,10 +183,11 @@ def _check_known(where: str, names: set[str], suites: Mapping[str, Any], what: s
     from difflib import get_close_matches
 
     from task_defs import list_tasks
+    from task_defs.lmms_eval import is_lmms_eval
 
     known = [*suites, *list_tasks()]
     for name in unknown:
-        if name not in known:
+        if name not in known and not is_lmms_eval(name):
             near = get_close_matches(name, known, n=3)
             hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(suites) or 'the tasks'}."
             raise ValueError(f"{where}: no {what} {name!r}: {hint} See `evals tasks`")

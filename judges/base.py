@@ -199,7 +199,7 @@ class TextJudge(Judge):
     def judge_response(self, item: Any, response: Any) -> Verdict:
         """The verdict on one response. A failure of the judge itself is unscored with its reason."""
         try:
-            return self._judge(as_item(item), _as_response(response))
+            return self._judge(as_item(item), as_response(response))
         except LabelError as error:
             return Verdict.not_scored(f"unusable label: {error}")
         except Exception as error:  # one bad item must not take the others with it; the reason is kept
@@ -254,5 +254,5 @@ def as_item(item: Any) -> ItemLike:
     return item  # type: ignore[no-any-return]  # duck typing is the contract
 
 
-def _as_response(response: Any) -> ResponseLike:
+def as_response(response: Any) -> ResponseLike:
     return _Response(response) if isinstance(response, str) else response

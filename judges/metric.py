@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,10 @@ class Metric:
     corpus, sums: a metric of the whole corpus that is neither (BLEU, chrF, macro F1). `corpus` gets the
     sums over items of the components that `sums` names, in that order, and gives the value, as a fraction.
     It must be defined for fractional sums, since an item with several samples counts with their mean.
+    own_scale: values need not be shares of 1: what they are is known only to who made them.
+    aggregate: (results of all items, positions left out) -> [value, value without the first positions, ...], for a
+    metric that is neither; results are `Verdict.results`. The list is shorter where time ran out; None for no number,
+    a text (first only) for what it gave instead of one.
     """
 
     name: str
@@ -25,11 +30,15 @@ class Metric:
     higher_is_better: bool = True
     corpus: Callable[[Sequence[float]], float] | None = None
     sums: tuple[str, ...] = ()
+    own_scale: bool = False
+    aggregate: Callable[[Sequence[str], Sequence[Sequence[int]]], list[Any]] | None = None
 
     @property
     def kind(self) -> str:
         if self.corpus is not None:
             return "corpus"
+        if self.aggregate is not None:
+            return "aggregate"
         return "mean" if self.denominator is None else "ratio"
 
     @property

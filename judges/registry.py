@@ -32,6 +32,7 @@ _JUDGES = {
     "rouge": ("judges.rouge", "RougeJudge"),
     "cider": ("judges.cider", "CiderJudge"),
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
+    "lmms_eval": ("judges.lmms_eval", "LmmsEvalJudge"),
     "function": ("judges.function", "FunctionJudge"),
     "option_words": ("judges.option_words", "OptionWordsJudge"),
 }

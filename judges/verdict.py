@@ -23,6 +23,7 @@ class Verdict:
     values:   further named components that metrics are built from (`tp`, `fp`, a numerator ...).
     answer:   the extracted, normalised answer (two equal keys are the same answer); None: no answer.
     flags:    what the model did wrong, see the constants above.
+    results:  what a metric over all items is computed from, as JSON (`Metric.aggregate`).
     unscored: why the infrastructure or the data does not allow a score (`missing label`, ...).
     """
 
@@ -32,6 +33,7 @@ class Verdict:
     # A factory, since Python 3.11 takes a mapping proxy for a mutable default.
     values: Mapping[str, float] = field(default_factory=lambda: _NO_VALUES)
     unscored: str | None = None
+    results: str | None = None
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.unscored is None):

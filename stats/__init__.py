@@ -3,10 +3,11 @@
 Arrays go in, frozen dataclasses come out; nothing here knows of Dagster, a store or a model. What is
 undefined is NaN with the reason in `note`.
 
-One model: `mean_estimate`, `ratio_estimate`, `stratified_estimate`, `corpus_estimate`, `bootstrap_estimate`. Two on
-the same items: `paired_difference`, `paired_ratio_difference`, `paired_corpus_difference`, `adjust_pvalues` over
-many. Checkpoints of a run: `simultaneous_band`, `best_checkpoint`. Plans: `variance_components`, `sample_size`,
-`minimum_detectable_effect`. Several answers an item: `stability`, `question_diagnostics`.
+One model: `mean_estimate`, `ratio_estimate`, `stratified_estimate`, `corpus_estimate`, `bootstrap_estimate`,
+`jackknife_estimate`. Two on the same items: `paired_difference`, `paired_ratio_difference`,
+`paired_corpus_difference`, `adjust_pvalues` over many. Checkpoints of a run: `simultaneous_band`, `best_checkpoint`.
+Plans: `variance_components`, `sample_size`, `minimum_detectable_effect`. Several answers an item: `stability`,
+`question_diagnostics`.
 
 Cost: importing this and one estimate add 0.19 s to numpy's import, all of it scipy.special (scipy.stats
 would be 0.6 s, statsmodels 1 s). A paired comparison of a million items in 100 000 clusters takes 0.2 s
@@ -19,6 +20,7 @@ from stats.bootstrap import bootstrap_estimate
 from stats.corpus import corpus_estimate, paired_corpus_difference, pseudo_values
 from stats.diagnostics import ModelSamples, QuestionDiagnostics, QuestionFinding, question_diagnostics
 from stats.estimates import mean_estimate, ratio_estimate, stratified_estimate
+from stats.jackknife import jackknife_difference, jackknife_estimate, jackknife_groups
 from stats.multiple import adjust_pvalues
 from stats.paired import paired_difference, paired_ratio_difference
 from stats.power import minimum_detectable_effect, sample_size
@@ -41,6 +43,9 @@ __all__ = [
     "best_checkpoint",
     "bootstrap_estimate",
     "corpus_estimate",
+    "jackknife_difference",
+    "jackknife_estimate",
+    "jackknife_groups",
     "mean_estimate",
     "minimum_detectable_effect",
     "paired_corpus_difference",

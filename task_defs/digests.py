@@ -81,4 +81,5 @@ def label_digest(task: TaskDef) -> str:
 
 def data_digest(task: TaskDef) -> str:
     """Hex digest of everything in the definition that decides how the source's rows become items."""
-    return _hex([_DATA_VERSION, {field: _part(getattr(task, field)) for field in _DATA_FIELDS}])
+    later = ("definition",) if task.definition else ()
+    return _hex([_DATA_VERSION, {field: _part(getattr(task, field)) for field in (*_DATA_FIELDS, *later)}])

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from task_defs.errors import Problem, TaskError, nearest
 from task_defs.functions import DOTTED, find_function
+from task_defs.lmms_eval import is_lmms_eval
+from task_defs.lmms_eval import load as load_lmms_eval
 from task_defs.model import TaskDef
 from task_defs.validation import judge_problems, reading_problems, validation_problems
 from task_defs.yaml_source import FunctionTag, RawTask, read_task_yaml
@@ -89,11 +91,13 @@ def list_tasks(search_path: Sequence[str | Path] | None = None) -> list[str]:
 
 
 def load_task(name_or_path: str | Path, search_path: Sequence[str | Path] | None = None) -> TaskDef:
-    """A task by its name, or by the path of its YAML.
+    """A task by its name, by the path of its YAML, or `lmms_eval:<name>` of the installed lmms-eval.
 
     Raises TaskError, which lists every fault that was found with its file, line and field.
     """
     text = str(name_or_path)
+    if is_lmms_eval(text):
+        return load_lmms_eval(text)
     if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")) or os.sep in text:
         path = Path(name_or_path).expanduser()
         root = CATALOG if path.resolve().is_relative_to(CATALOG.resolve()) else path.parent

@@ -22,7 +22,7 @@ from task_defs.errors import Mark, fault
 from task_defs.generation import GenerationKwargs
 from task_defs.media_spec import Count, VideoSpec
 
-TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+TASK_NAME = re.compile(r"(lmms_eval:)?[A-Za-z0-9][A-Za-z0-9_.+-]*")
 Source = Literal["auto", "huggingface", "parquet", "jsonl", "lance", "function"]
 OutputType = Literal["generate_until", "multiple_choice", "loglikelihood"]
 
@@ -174,6 +174,7 @@ class TaskDef(BaseModel):
     source: Source = "auto"
     docs: Function | None = None
     process_docs: Function | None = None
+    definition: str = ""  # digest of whatever else makes the rows: lmms-eval's sources
 
     # What the model sees.
     system_prompt: Text | None = None

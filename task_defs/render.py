@@ -212,4 +212,8 @@ def messages(
 
 def judge_spec(task: TaskDef) -> dict[str, Any]:
     """The task's judge as `judges.get_judge` takes it: functions of the task's folder are loaded."""
+    if task.judge["name"] == "lmms_eval":
+        from task_defs.lmms_eval.grader import Grader
+
+        return {**task.judge, "grader": Grader(task)}
     return {key: load_function(value) if isinstance(value, FunctionRef) else value for key, value in task.judge.items()}

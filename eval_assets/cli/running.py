@@ -26,9 +26,10 @@ def ingest(
     """Bring the stored items of tasks up to their source."""
     from resources.store.records import datasets
     from task_defs import load_task
+    from task_defs.lmms_eval import leaves
     from task_defs.sources.locate import how_to_get
 
-    for task in [load_task(name) for name in names(tasks)]:
+    for task in [load_task(leaf) for name in names(tasks) for leaf in leaves(name)]:
         Runs().dataset(task)
         row = datasets(store()).get(task=task.task) or {}
         done = {k: row.get(k) for k in ("task", "version", "n_items", "n_missing_media", "n_media", "media_bytes")}
@@ -64,9 +65,11 @@ def run(
     from eval_assets.settings import load_settings
     from resources.models import ModelUnusable
     from task_defs import GenerationKwargs, load_task
+    from task_defs.lmms_eval import leaves
 
     settings = load_settings()
-    wanted = list(dict.fromkeys(t for name in names(tasks) for t in settings.suites.get(name, (name,))))
+    named = [t for name in names(tasks) for t in settings.suites.get(name, (name,))]
+    wanted = list(dict.fromkeys(leaf for name in named for leaf in leaves(name)))
     definitions = [load_task(name) for name in wanted]
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
     variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind)

@@ -17,12 +17,14 @@ Tasks = Annotated[list[str] | None, typer.Option("--tasks", help="Task or suite 
 
 
 def tasks(
-    as_json: Json = False,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="The page docs/catalogue.md instead.")] = False,
+    lmms_eval: Annotated[str | None, typer.Option(help="Those of lmms-eval with this in their name.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Every task that can be run, and where its data stands."""
     from resources.store.records import datasets
     from task_defs import list_tasks
+    from task_defs.lmms_eval import is_lmms_eval, task_names
 
     if catalogue:
         from eval_assets.pipeline.catalogue import catalogue as page
@@ -31,7 +33,11 @@ def tasks(
         typer.echo(page(load_task(name) for name in list_tasks([])), nl=False)
         return
     stored = {row["task"]: row for row in datasets(store()).rows()}
-    rows = [{"task": name, "items": stored.get(name, {}).get("n_items")} for name in list_tasks()]
+    if lmms_eval is None:
+        known = [*list_tasks(), *sorted(name for name in stored if is_lmms_eval(name))]
+    else:
+        known = [name for name in task_names() if lmms_eval in name]
+    rows = [{"task": name, "items": stored.get(name, {}).get("n_items")} for name in known]
     if as_json:
         print_json(rows)
         return
@@ -189,7 +195,8 @@ def leaderboard(as_json: Json = False) -> None:
         return
     shown = table("task", "checkpoint", "metric", "score", "95 % interval", "n", "coverage")
     for row in data["rows"]:
-        numbers = [_percent(row[k]) for k in ("value", "ci_low", "ci_high", "coverage")]
+        say = "{:.4g}".format if row.get("own_unit") else _percent
+        numbers = [*(say(row[k]) for k in ("value", "ci_low", "ci_high")), _percent(row["coverage"])]
         interval = f"{numbers[1]} … {numbers[2]}"
         shown.add_row(row["task"], row["checkpoint"], row["metric"], numbers[0], interval, str(row["n"]), numbers[3])
     show(shown)

@@ -14,6 +14,7 @@ from eval_assets.pipeline.comparing import holm
 from eval_assets.pipeline.comparisons import comparisons_now
 from eval_assets.pipeline.files import clean, report_name, write_json
 from eval_assets.pipeline.macro import macro_average, macro_difference
+from eval_assets.pipeline.metrics import marked
 from eval_assets.pipeline.registering import run_of
 from eval_assets.reporting.words import quote
 from eval_assets.settings import Settings
@@ -153,7 +154,7 @@ def _history(store: Store, task: str, run: list[Checkpoint]) -> list[dict[str, A
     for point in (p for p in run if p.key in rows):
         compared = comparisons_now(store, point, definition, None).entries
         sides = {f"vs_{role}": _short(compared.get(role)) for role in ("first", "previous")}
-        points.append({**{name: rows[point.key][name] for name in fields}, **sides})
+        points.append({**marked(task, {name: rows[point.key][name] for name in fields}), **sides})
     return points
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
-from eval_assets.pipeline.metrics import detectable, difference, task_metrics
+from eval_assets.pipeline.metrics import detectable, difference, own_unit, task_metrics
 from eval_assets.pipeline.units import of_whole_units
 from eval_assets.reporting.words import quote
 from resources.store import Store
@@ -56,6 +56,7 @@ def compare_cells(
         names = {"task": task.task, "metric": metric.name, "a": a, "b": b}
         entry = {**names, **result, **only, "level": level, "margin": margin}
         entry |= {"higher_is_better": metric.higher_is_better, **detectable(metric, *sides, result)}
+        entry |= {"own_unit": True} if own_unit(metric, *sides) else {}
         found.append({**entry, "quote": quote(entry)})
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from eval_assets.pipeline.comparing import holm
 from eval_assets.pipeline.item_scores import NotScored
-from eval_assets.pipeline.metrics import TaskMetric, difference, task_metrics
+from eval_assets.pipeline.metrics import TaskMetric, difference, marked, task_metrics
 from eval_assets.pipeline.run_scores import RunScores, arrays_of, load_run_scores
 from resources.models.checkpoint import Checkpoint
 from resources.store import Store
@@ -76,7 +76,7 @@ def levels_of(
     """Checkpoint -> its score with interval, as its own report has it."""
     where = f"task = {quoted(task)} AND is_primary AND {one_of('checkpoint', [p.key for p in points])}"
     rows = [row for row in summary(store).rows(where) if row["metric"] == metric.name]
-    return {row["checkpoint"]: {name: row[name] for name in _LEVEL_FIELDS} for row in rows}
+    return {row["checkpoint"]: marked(task, {name: row[name] for name in _LEVEL_FIELDS}) for row in rows}
 
 
 def _role(reference: str, baseline: str | None) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from eval_assets.pipeline.clusters import SharedMedia
 from eval_assets.pipeline.files import spool
 from eval_assets.versions import StreamDigest, item_hash
-from resources.store import Store
+from resources.store import Store, slug
 from resources.store.items import ColumnTypes, ItemsTable, to_batch
 from resources.store.media import MediaTable, MediaWriter
 from resources.store.records import datasets
@@ -194,7 +194,7 @@ def _publish_parquet(task: TaskDef, store: Store, table: ItemsTable) -> None:
             for batch in scan(dataset, dataset.schema.names, _ROWS):
                 writer.write_batch(batch)
         file.seek(0)
-        store.write_file(file, "datasets", f"{task.task}.parquet")
+        store.write_file(file, "datasets", f"{slug(task.task)}.parquet")
 
 
 def _record(task: TaskDef, store: Store, done: Ingested) -> None:

@@ -32,6 +32,7 @@ class ItemScores:
     by:       report_by field -> (n,) categories ("" where the item has none).
     groups:   worst_over field -> (n,) codes of units, -1 where the item is in none.
     sampled:  component -> (n, K), each sample by itself, NaN unscored; only where there are groups.
+    results: (n,) of each item's scored samples, what a metric over all items is computed from; None without such.
     samples, scored: how many samples there are, and how many of them are scored.
     """
 
@@ -44,6 +45,7 @@ class ItemScores:
     scored: np.ndarray
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
     sampled: Mapping[str, np.ndarray] = field(default_factory=dict)
+    results: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> ItemScores:
         """These items only: a mask or row numbers."""
@@ -57,6 +59,7 @@ class ItemScores:
             self.scored[rows],
             {k: v[rows] for k, v in self.groups.items()},
             {k: v[rows] for k, v in self.sampled.items()},
+            None if self.results is None else self.results[rows],
         )
 
     @property
@@ -70,8 +73,14 @@ class ItemScores:
         return sum(weight * self.values[name] for name, weight in weights.items())  # type: ignore[return-value]
 
     def parts(self, metric: Metric) -> tuple[np.ndarray, np.ndarray | None]:
-        """(n,) numerator, and denominator where the metric is a ratio of sums."""
+        """(n,) numerator, and denominator where the metric is a ratio of sums; NaN where it is neither."""
+        import numpy as np
+
+        from eval_assets.pipeline.aggregated import is_mean
+
         assert metric.kind != "corpus", "a statistic of the corpus has no parts of items"
+        if metric.aggregate is not None and not is_mean(metric, self):
+            return np.full(len(self.ids), np.nan), None  # no item has a part in it that could be added up
         bottom = metric.denominator
         return self.combined(metric.numerator), None if bottom is None else self.combined(bottom)
 
@@ -120,7 +129,21 @@ def load_item_scores(
         scored=np.add.reduceat(scored, starts, dtype=np.int64),
         groups={c.removeprefix("group_"): _codes(_column(dataset, c).take(starts)) for c in groups},
         sampled={k: _sampled(_column(dataset, c), samples) for k, c in components.items()} if groups else {},
+        results=_results(dataset, starts) if "results" in names else None,
     )
+
+
+def _results(dataset: lance.LanceDataset, starts: np.ndarray) -> np.ndarray | None:
+    """(n,) tuples of each item's results; None where no sample has any."""
+    import numpy as np
+
+    texts = _column(dataset, "results")
+    if texts.null_count == len(texts):
+        return None
+    found = np.empty(len(starts), dtype=object)
+    for i, part in enumerate(np.split(np.array(texts.to_pylist(), dtype=object), starts[1:])):
+        found[i] = tuple(text for text in part if text is not None)
+    return found
 
 
 def _column(dataset: lance.LanceDataset, name: str) -> pa.ChunkedArray:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eval_assets.pipeline.files import clean, write_json
+from eval_assets.pipeline.metrics import marked
 from eval_assets.versions import digest
 from resources.store import Store
 from resources.store.records import summary
@@ -39,6 +40,7 @@ def leaderboard_data(store: Store) -> dict[str, Any]:
     )
     names = [column[0] for column in found.description]
     rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    rows = [marked(row["task"], row) for row in rows]
     return {"rows": rows, "at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 

@@ -35,6 +35,13 @@ class _Part:
     weights: dict[Any, float]
     ties: list[list[str]]
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether items have a part in the metric: not where a function computes it from all of them at once."""
+        import numpy as np
+
+        return not any(len(top) and np.isnan(top).all() for top, _ in self.sides)
+
 
 def macro_average(store: Store, key: str, tasks: Sequence[TaskDef]) -> dict[str, Any] | None:
     """The mean over tasks of the primary metric, with its interval; None for fewer than two tasks.
@@ -43,6 +50,8 @@ def macro_average(store: Store, key: str, tasks: Sequence[TaskDef]) -> dict[str,
     """
     rising, left_out = _rising(tasks)
     parts = {task.task: _part(store, task, [load_item_scores(store, key, task.task)]) for task in rising}
+    left_out += [name for name, part in parts.items() if not part.adds_up]
+    parts = {name: part for name, part in parts.items() if part.adds_up}
     if len(parts) < 2:
         return None
     tops, bottoms, strata, clusters = _joined(list(parts.values()), 0)
@@ -62,8 +71,11 @@ def macro_difference(store: Store, a: str, b: str, tasks: Sequence[TaskDef]) -> 
         except (NotScored, NotComparable):
             left_out.append(task.task)  # the task's own comparison says why
             continue
-        sides = of_whole_units(task_metrics(task)[0], (left, rows_a), (right, rows_b))
-        parts[task.task] = _part(store, task, sides)
+        part = _part(store, task, of_whole_units(task_metrics(task)[0], (left, rows_a), (right, rows_b)))
+        if part.adds_up:
+            parts[task.task] = part
+        else:
+            left_out.append(task.task)
     if len(parts) < 2:
         return None
     top_a, bottom_a, strata, clusters = _joined(list(parts.values()), 0)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from eval_assets.pipeline.aggregated import aggregated_difference, aggregated_estimate, is_mean
 from eval_assets.pipeline.item_scores import ItemScores
 from eval_assets.pipeline.scoring import task_judge
 from eval_assets.pipeline.units import strata_of, units_of
@@ -25,6 +26,7 @@ from stats import (
     variance_components,
 )
 from task_defs import TaskDef
+from task_defs.lmms_eval import is_lmms_eval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +56,8 @@ class TaskMetric:
 
     @property
     def aggregation(self) -> str:
-        kind = {"mean": "mean", "ratio": "ratio of sums", "corpus": "statistic of the corpus"}[self.metric.kind]
+        kind = {"mean": "mean", "ratio": "ratio of sums", "corpus": "statistic of the corpus",
+                "aggregate": "the task's own function"}[self.metric.kind]  # fmt: skip
         worst = f" of the {'mean and the ' * self.with_mean}worst in each {self.worst_over}" if self.worst_over else ""
         return f"{kind}{worst}" + (f", macro over {' and '.join(self.macro_over)}" if self.macro_over else "")
 
@@ -93,6 +96,8 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
 
 def estimate(metric: TaskMetric, scores: ItemScores, level: float = 0.95) -> Estimate:
     """The metric with its interval, by the estimator that its kind asks for."""
+    if metric.metric.aggregate is not None and not is_mean(metric.metric, scores):
+        return aggregated_estimate(metric.metric, scores, level)
     units = units_of(metric, scores).of(scores)
     strata, weights = strata_of(metric, units)
     if metric.metric.corpus is not None:
@@ -133,6 +138,8 @@ def _difference(
 ) -> PairedDifference:
     import numpy as np
 
+    if metric.metric.aggregate is not None and not (is_mean(metric.metric, a) and is_mean(metric.metric, b)):
+        return aggregated_difference(metric.metric, a, b, level, margin)
     units = units_of(metric, a)
     a, b = units.of(a), units.of(b)
     strata, weights = strata_of(metric, a)
@@ -143,7 +150,7 @@ def _difference(
         )  # fmt: skip
     top_a, bottom_a = a.parts(metric.metric)
     top_b, bottom_b = b.parts(metric.metric)
-    if bottom_a is None and strata is None:
+    if bottom_a is None and bottom_b is None and strata is None:
         return paired_difference(top_a, top_b, a.clusters, level=level, margin=margin)
     ones = np.ones(len(top_a))
     return paired_ratio_difference(
@@ -181,7 +188,29 @@ def metric_fields(metric: TaskMetric, scores: ItemScores) -> dict[str, Any]:
         "highest": highest,
         "aggregation": metric.aggregation,
         "higher_is_better": metric.higher_is_better,
+        **({"own_unit": True} if own_unit(metric, scores) else {}),
     }
+
+
+def marked(task: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the summary, which stores no unit, with `own_unit` where another harness' figure is no share of 1."""
+    value = row["value"]
+    other = is_lmms_eval(task) and value is not None and not 0 <= value <= 1
+    return {**row, "own_unit": True} if other else dict(row)
+
+
+def own_unit(metric: TaskMetric, *sides: ItemScores) -> bool:
+    """Whether a metric of another harness is in a unit that is no share of 1: points, a sum, a rating.
+
+    Nothing says so; a mean of numbers from 0 to 1 is taken for a share, and what is no mean for a number of its own.
+    """
+    import numpy as np
+
+    if not metric.metric.own_scale:
+        return False
+    values = np.concatenate([side.parts(metric.metric)[0] for side in sides])
+    known = values[~np.isnan(values)]
+    return not len(known) or bool((known < 0).any() or (known > 1).any())
 
 
 def bounds(metric: TaskMetric, scores: ItemScores) -> tuple[float, float]:
@@ -191,7 +220,7 @@ def bounds(metric: TaskMetric, scores: ItemScores) -> tuple[float, float]:
     """
     import numpy as np
 
-    if metric.metric.kind != "mean":
+    if metric.metric.kind not in ("mean", "aggregate"):
         return float("nan"), float("nan")
     units = units_of(metric, scores)
     if metric.worst_over:

@@ -211,10 +211,10 @@ def headline(report: dict[str, Any]) -> str:
     """The primary metric in one line."""
     m = report["metrics"][report["primary"]]
     clusters = f" in {m['n_clusters']} clusters" if m["n_clusters"] != m["n"] else ""
+    value, low, high = (f"{m[k]:.4g}" if m.get("own_unit") else percent(m[k]) for k in ("value", "ci_low", "ci_high"))
     return (
-        f"{report['checkpoint']} on {report['task']}: {report['primary']} {percent(m['value'])} "
-        f"[{percent(m['ci_low'])}, {percent(m['ci_high'])}], n = {m['n']}{clusters}, "
-        f"coverage {percent(m['coverage'])}"
+        f"{report['checkpoint']} on {report['task']}: {report['primary']} {value} [{low}, {high}], "
+        f"n = {m['n']}{clusters}, coverage {percent(m['coverage'])}"
     )
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, record_of
 from eval_assets.pipeline.files import spool
 from eval_assets.pipeline.ingest import items_of
+from eval_assets.pipeline.judge_answers import StoredAnswers
 from eval_assets.pipeline.questions import COLUMNS, Question, item_of, labels_digest, questions
 from eval_assets.versions import StreamDigest, digest, request_key
 from judges import Judge, Verdict, get_judge
@@ -24,6 +25,8 @@ from resources.store.lookup import Lookup
 from resources.store.outputs import response_of
 from resources.store.scores import ScoresTable, schema
 from task_defs import TaskDef, compile_task, judge_spec
+from task_defs.lmms_eval import is_lmms_eval
+from task_defs.lmms_eval.endpoint import Endpoint
 
 CHUNK = 512
 
@@ -80,6 +83,8 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
     if judge.needs_corpus:
         rows_of = items_of(store, cell.task).batches(COLUMNS)
         judge.prepare(item_of(cell.task, row) for batch in rows_of for row in batch)
+    if is_lmms_eval(cell.task.task):
+        Endpoint.answers = StoredAnswers(store)
     columns = schema(judge.components, cell.task.report_by, cell.task.group_fields)
     verdicts, seen = StreamDigest(), Counter[tuple[str, str]]()
     rows, stored = 0, cell.outputs(store).lookup("item_id", "sample", "request_key")
@@ -88,7 +93,8 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
             for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
                 judged = runner.run(_judge_chunk(cell, stored, judge, batch, rows // cell.repeats))
                 for row in judged:
-                    verdicts.add(json.dumps([row["item_id"], row["sample"], row["score"], row["answer"], row["flags"]]))
+                    said = [row[name] for name in ("item_id", "sample", "score", "answer", "flags")]
+                    verdicts.add(json.dumps([*said, row["results"]] if row["results"] else said))
                     if row["unscored"]:
                         seen["reasons", row["unscored"].split(":")[0]] += 1
                     seen.update(("flags", flag) for flag in row["flags"])
@@ -172,6 +178,7 @@ def _score_row(
         "answer": verdict.answer,
         "flags": list(verdict.flags),
         "unscored": verdict.unscored,
+        "results": verdict.results,
         "prompt_tokens": row.get("prompt_tokens"),
         "completion_tokens": row.get("completion_tokens"),
         "seconds": json.loads(row.get("timings") or "{}").get("total"),

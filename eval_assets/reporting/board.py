@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from eval_assets.reporting.words import count, direction, interval, number, percent, with_interval
+from eval_assets.reporting.words import count, direction, interval, number, percent, score, with_interval
 
 Data = Mapping[str, Any]
 
@@ -66,7 +66,7 @@ def _said(cells: list[Data | None], columns: list[dict[str, Any]]) -> list[dict[
         if cell is None
         else {
             "entry": cell,
-            "value": percent(cell["value"]),
+            "value": score(cell),
             "both": with_interval(cell),
             "interval": interval(cell),
             "size": "" if column["size"] == _size(cell) else _size(cell),

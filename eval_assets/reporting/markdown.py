@@ -22,11 +22,12 @@ from eval_assets.reporting.words import (
     count,
     decimal,
     difference,
-    direction,
     engine,
     interval,
     p_value,
     percent,
+    remarks,
+    score,
     tokens,
     verdict,
 )
@@ -115,13 +116,13 @@ def _metrics(report: Data) -> str:
 
 
 def _metric(name: str, entry: Data) -> str:
-    lower = direction(entry.get("higher_is_better"))
+    lower = remarks(entry)
     return f"{plain(name)} ({lower})" if lower else plain(name)
 
 
 def _score(metric: Data) -> list[str]:
     counts = (count(metric["n"]), count(metric["n_clusters"]))
-    return [percent(metric["value"]), interval(metric), *counts, percent(metric["coverage"])]
+    return [score(metric), interval(metric), *counts, percent(metric["coverage"])]
 
 
 def _comparisons(entries: Iterable[Data], run: str | None) -> str:

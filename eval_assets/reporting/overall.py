@@ -30,7 +30,8 @@ def macro(data: Data) -> dict[str, str] | None:
     if not score:
         return None
     role = next((r for r in ROLES if found.get(r)), "")
-    left_out = f"Not in it: {', '.join(score['left_out'])} (less is better)." if score["left_out"] else ""
+    out = ", ".join(score["left_out"])
+    left_out = f"Not in it: {out} (less is better, or no mean of items)." if out else ""
     clusters = f" in {score['n_clusters']} clusters" if score["n_clusters"] != score["n"] else ""
     return {
         "score": with_interval(score),

@@ -11,11 +11,12 @@ from eval_assets.reporting.words import (
     MISSING,
     count,
     difference,
-    direction,
     interval,
     number,
     p_value,
     percent,
+    remarks,
+    score,
     tokens,
     verdict,
     with_interval,
@@ -39,7 +40,7 @@ def score_table(reports: Iterable[Data]) -> Table:
         for i, (name, m) in enumerate(report["metrics"].items()):
             chance = [percent(m["chance"]) if m.get("chance") is not None else ""] if known else []
             first = report["task"] if i == 0 else ""
-            numbers = (percent(m["value"]), interval(m), *chance, count(m["n"]), count(m["n_clusters"]))
+            numbers = (score(m), interval(m), *chance, count(m["n"]), count(m["n_clusters"]))
             table.add_row(*_plain(first, _metric(name, m)), *numbers, percent(m["coverage"]))
         table.add_section()
         if (said := tokens(report.get("usage") or {})) != MISSING:
@@ -91,7 +92,7 @@ def strip(entry: Data, low: float, high: float, width: int = _STRIP) -> str:
 
 
 def _metric(name: str, entry: Data) -> str:
-    lower = direction(entry.get("higher_is_better"))
+    lower = remarks(entry)
     return f"{name} ({lower})" if lower else name
 
 

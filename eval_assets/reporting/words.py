@@ -39,21 +39,34 @@ def points(value: Any) -> str:
     return "0.0" if x == 0 else f"{100 * x:+.1f}".replace("-", "−")
 
 
+def score(entry: Mapping[str, Any], key: str = "value", digits: int = 1) -> str:
+    """A figure of a metric: in percent, or as it is where the metric has a unit of its own (`own_unit`)."""
+    return decimal(entry.get(key), digits + 1) if entry.get("own_unit") else percent(entry.get(key), digits)
+
+
+def step(entry: Mapping[str, Any], key: str = "mean_diff") -> str:
+    """A figure of a difference: in points, or in the metric's own unit; with its sign."""
+    if not entry.get("own_unit"):
+        return points(entry.get(key))
+    said = decimal(entry.get(key))
+    return f"+{said}" if number(entry.get(key)) > 0 else said
+
+
 def interval(entry: Mapping[str, Any], *, signed: bool = False) -> str:
     """`[19.5, 23.9]`, or `n/a` where neither end is known."""
-    say = points if signed else percent
-    low, high = say(entry.get("ci_low")), say(entry.get("ci_high"))
+    say = step if signed else score
+    low, high = say(entry, "ci_low"), say(entry, "ci_high")
     return MISSING if low == high == MISSING else f"[{low}, {high}]"
 
 
 def with_interval(entry: Mapping[str, Any]) -> str:
     """A score as `21.7 [19.5, 23.9]`."""
-    return _both(percent(entry.get("value")), interval(entry))
+    return _both(score(entry), interval(entry))
 
 
 def difference(entry: Mapping[str, Any]) -> str:
     """A paired difference as `+2.1 [+0.8, +3.4]`."""
-    return _both(points(entry.get("mean_diff")), interval(entry, signed=True))
+    return _both(step(entry), interval(entry, signed=True))
 
 
 def _both(value: str, around: str) -> str:
@@ -66,6 +79,12 @@ def count(value: Any) -> str:
     """An integer with thousands separated: `8,910`."""
     x = number(value)
     return f"{round(x):,}" if math.isfinite(x) else MISSING
+
+
+def remarks(entry: Mapping[str, Any]) -> str:
+    """What stands behind a metric's name: `less is better`, `in its own unit`; empty for most."""
+    unit = "in its own unit" if entry.get("own_unit") else ""
+    return ", ".join(word for word in (direction(entry.get("higher_is_better")), unit) if word)
 
 
 def decimal(value: Any, digits: int = 2) -> str:
@@ -134,8 +153,8 @@ def quote(entry: Mapping[str, Any]) -> str:
     """
     n, groups = entry["n"], entry["n_clusters"]
     where = f"{n} item{'' if n == 1 else 's'}" + (f" in {groups} cluster{'' if groups == 1 else 's'}" * (groups != n))
-    said = [f"{points(entry.get('mean_diff'))} points vs {entry['b']}"]
-    low, high = points(entry.get("ci_low")), points(entry.get("ci_high"))
+    said = [f"{step(entry)}{'' if entry.get('own_unit') else ' points'} vs {entry['b']}"]
+    low, high = step(entry, "ci_low"), step(entry, "ci_high")
     known = MISSING not in (low, high)
     said.append(f"{100 * entry.get('level', 0.95):g} % CI {low} to {high}" if known else "CI n/a")
     adjusted = number(entry.get("p_adjusted"))
@@ -156,7 +175,8 @@ def within_margin(entry: Mapping[str, Any]) -> str:
 def could_detect(entry: Mapping[str, Any]) -> str:
     """`3040 items show 1.9 points with 80 % power`; empty where that is not known."""
     x = number(entry.get("detectable"))
-    return f"{entry['n']} items show {100 * x:.1f} points with 80 % power" if math.isfinite(x) else ""
+    shown = decimal(x) if entry.get("own_unit") else f"{100 * x:.1f} points"
+    return f"{entry['n']} items show {shown} with 80 % power" if math.isfinite(x) else ""
 
 
 def checkpoint_name(key: str, run: str | None) -> str:

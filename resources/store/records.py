@@ -67,6 +67,9 @@ _CELL = pa.schema(
     ]
 )
 
+# What a judge model answered, by the hash of what it was asked: lmms-eval's functions ask one question at a time.
+_JUDGE_ANSWER = pa.schema([("key", _TEXT), ("answer", _TEXT), ("at", _TIME)])
+
 _WANTED = pa.schema(
     [
         ("checkpoint", _TEXT),
@@ -141,6 +144,10 @@ def datasets(store: Store) -> KeyedTable:
 
 def digests(store: Store) -> KeyedTable:
     return KeyedTable(store.table("digests"), _DIGEST, ["task", "version", "kind", "definition"])
+
+
+def judge_answers(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("judge_answers"), _JUDGE_ANSWER, ["key"])
 
 
 def cells(store: Store) -> KeyedTable:

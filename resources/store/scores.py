@@ -24,6 +24,7 @@ _FIXED = [
     ("answer", pa.string()),
     ("flags", pa.list_(pa.string())),
     ("unscored", pa.string()),  # the reason
+    ("results", pa.string()),  # JSON: what a metric over all items is computed from
     ("prompt_tokens", pa.int32()),
     ("completion_tokens", pa.int32()),
     ("seconds", pa.float64()),

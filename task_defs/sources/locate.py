@@ -93,7 +93,7 @@ def _in_place(task: TaskDef, place: Path, tried: list[str]) -> Found | None:
         return Found("huggingface", place, path=str(place))
     names = task.data_files.get(task.test_split) or ()
     files = [file for name in names for file in _named(place, name, tried)] or (
-        [] if names else _by_split(place, task.test_split)
+        [] if names else _by_split(place, task.test_split, task.dataset_name)
     )
     if files and all(file.exists() for file in files):
         return Found(_kind(task, files[0]), place, tuple(files))
@@ -116,9 +116,13 @@ def _named(folder: Path, name: str, tried: list[str]) -> list[Path]:
     return found
 
 
-def _by_split(folder: Path, split: str) -> list[Path]:
-    """Files named after the split: test.jsonl, test-00000-of-00002.parquet, data/test-*.parquet ..."""
-    for below in (folder, folder / "data"):
+def _by_split(folder: Path, split: str, configuration: str | None = None) -> list[Path]:
+    """Files named after the split: test.jsonl, test-00000-of-00002.parquet, data/test-*.parquet ...
+
+    configuration: of a hub data set, which has a folder of its name where there are several.
+    """
+    own = [folder / configuration, folder / "data" / configuration] if configuration else []
+    for below in (*own, folder, folder / "data"):
         for suffix in _SUFFIXES:
             files = sorted({*below.glob(f"{split}{suffix}"), *below.glob(f"{split}-*{suffix}")})
             if files:
