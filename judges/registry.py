@@ -20,6 +20,8 @@ _JUDGES = {
     "number": ("judges.number", "NumberJudge"),
     "math": ("judges.mathematics", "MathJudge"),
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
+    "llm": ("judges.llm", "LLMPointwise"),
+    "llm_pairwise": ("judges.llm_pairwise", "LLMPairwise"),
     "function": ("judges.function", "FunctionJudge"),
 }
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from task_defs.errors import Problem, TaskError, nearest
-from task_defs.functions import DOTTED, find_function
+from task_defs.functions import DOTTED, find_function, read_source
 from task_defs.model import TaskDef
 from task_defs.validation import judge_problems, reading_problems, validation_problems
 from task_defs.yaml_source import FunctionTag, RawTask, read_task_yaml
@@ -28,6 +28,8 @@ _MAYBE_FUNCTIONS = (
     "doc_to_id",
     "cluster_key",
 )
+# Settings of a judge that may name a file with a template.
+_PROMPTS = ("prompt", "system")
 _TASK_LINE = re.compile(rb"^task[ \t]*:.*$", re.MULTILINE)
 
 
@@ -137,7 +139,25 @@ def _with_functions(raw: RawTask) -> tuple[dict[str, Any], list[Problem]]:
             where = f"{inner.file}:{inner.line}: " if inner.file else ""
             problems.append(Problem(where + inner.message, field, mark.file, mark.line))
             del fields[field]
+    if isinstance(judge := fields.get("judge"), dict):
+        fields["judge"] = _with_prompts(judge, _function_folders(raw, "judge"))
     return fields, problems
+
+
+def _with_prompts(judge: dict[str, Any], folders: list[Path]) -> dict[str, Any]:
+    """A judge's settings with the text of each prompt file (`prompt: rate.j2`) that stands beside the YAML.
+
+    One that does not is the judge's own, or the judge says that there is none.
+    """
+    found = dict(judge)
+    for key in _PROMPTS:
+        name = judge.get(key)
+        if isinstance(name, str) and name.endswith(".j2") and "\n" not in name:
+            files = (folder / name for folder in folders)
+            inside = (f for f in files if f.is_file() and f.resolve().is_relative_to(f.parent.resolve()))
+            if file := next(inside, None):
+                found[key] = read_source(file)
+    return found
 
 
 def _looked_up(value: Any, folders: list[Path]) -> Any:

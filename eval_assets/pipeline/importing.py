@@ -77,13 +77,14 @@ def import_answers(
 
 
 def _rows(path: Path, id_field: str | None, response_field: str) -> Iterator[tuple[str, str]]:
-    for number, row in enumerate(_read(path)):
-        item_id = number if id_field is None else _dig(row, id_field, path, number)
-        text = _dig(row, response_field, path, number)
+    for number, row in enumerate(read_rows(path)):
+        item_id = number if id_field is None else dig(row, id_field, path, number)
+        text = dig(row, response_field, path, number)
         yield str(item_id), "" if text is None else text if isinstance(text, str) else json.dumps(text)
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL or Parquet file. Raises ImportRefused, naming the line."""
     if not path.is_file():
         raise ImportRefused(f"no file {path}")
     if path.suffix == ".parquet":
@@ -106,7 +107,8 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
                 yield row
 
 
-def _dig(row: dict[str, Any], name: str, path: Path, number: int) -> Any:
+def dig(row: dict[str, Any], name: str, path: Path, number: int) -> Any:
+    """A field of row `number` (from 0) of a file; dots lead into nested ones. Raises ImportRefused."""
     value: Any = row
     for part in [name] if name in row else name.split("."):
         if not isinstance(value, dict) or part not in value:

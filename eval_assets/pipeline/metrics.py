@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from eval_assets.pipeline.item_scores import ItemScores
-from eval_assets.pipeline.scoring import task_judge
+from eval_assets.pipeline.judge_models import task_judge
 from judges import Metric
 from stats import (
     Estimate,
