@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from eval_assets.cli import curve, engines, models, power, push, running, sampling, showing
+from eval_assets.cli import curve, engines, judging, models, power, push, running, sampling, showing
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -35,6 +35,9 @@ app.command("stability")(sampling.stability)
 app.command("diagnose")(sampling.diagnose)
 app.command("blind")(sampling.blind)
 app.command("push")(push.push)
+app.command("calibrate")(judging.calibrate)
+app.command("import-judgements")(judging.import_judgements)
+app.command("judgements")(judging.judgements)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)
 engines_app.command("list")(engines.list_engines)

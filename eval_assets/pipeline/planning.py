@@ -88,7 +88,7 @@ def _cell_need(store: Store, cell: Cell, baseline: str | None) -> Need:
     report = record_of(store, cell, "report")
     if report is None:
         return need(REPORT, "new")
-    if report["key"] != report_key(cell, scores["version"]):
+    if report["key"] != report_key(store, cell, scores["version"]):
         return need(REPORT, "scores, metrics or statistics changed")
     comparison = record_of(store, cell, "comparison")
     if not cell.variant.id and (comparison is None or comparison["key"] != comparison_key(store, cell, baseline)):

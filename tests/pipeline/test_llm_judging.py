@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from eval_assets.pipeline.cell import Variant
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.judge_models import JudgeNotConfigured, judge_model
 from eval_assets.pipeline.judging import JudgingIncomplete
@@ -17,49 +16,8 @@ from eval_assets.pipeline.planning import need_of
 from eval_assets.pipeline.scoring import judge_cell, scores_of
 from eval_assets.results import outputs
 from resources.models import ModelUnusable
-from tests.conftest import Endpoint, Reply, Seen, TaskFolder
-from tests.pipeline.conftest import Bench, quiet
-
-
-class Judged:
-    """A task with an asked judge. The endpoint answers questions as `answers` says and judges as `verdict` says."""
-
-    def __init__(self, bench: Bench, folder: TaskFolder, where: Path) -> None:
-        self.bench, self.folder, self.where = bench, folder, where
-        self.endpoint: Endpoint = bench.endpoint
-        self.answers: Any = lambda question: "yes"
-        self.verdict: Any = lambda request: Reply('{"reason": "so", "score": 1}')
-        self.endpoint.answer = self._answer
-        self.models: dict[str, Any] = {"default": self.entry()}
-        self.configure()
-
-    def entry(self, source: str = "judge", **args: Any) -> dict[str, Any]:
-        return {"model": "openai", "source": source, **self.endpoint.args(max_retries=0, **args)}
-
-    def configure(self, **models: Any) -> None:
-        self.models |= models
-        self.where.write_text(yaml.safe_dump({"judge_models": self.models}))
-
-    def task(self, **judge: Any) -> Any:
-        return self.folder.task(judge={"name": "llm", **judge})
-
-    def scored(self, task: Any, variant: Variant | None = None) -> list[dict[str, Any]]:
-        return self.bench.scored(task, variant)
-
-    def asked_of_judges(self) -> list[Seen]:
-        return [seen for seen in self.endpoint.seen if seen.body["model"] != "gpt"]
-
-    def _answer(self, request: Seen, number: int) -> Reply:
-        if request.body["model"] == "gpt":
-            return Reply(self.answers(request.text))
-        return self.verdict(request)
-
-
-@pytest.fixture
-def judged(bench: Bench, folder: TaskFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: Any) -> Judged:
-    monkeypatch.setenv("EVAL_CONFIG", str(tmp_path / "evals.yaml"))
-    folder.rows(rows(6))
-    return Judged(bench, folder, tmp_path / "evals.yaml")
+from tests.conftest import Reply, Seen
+from tests.pipeline.conftest import Judged, quiet
 
 
 def test_the_judge_sees_question_reference_and_answer_and_is_held_to_a_schema(judged: Judged) -> None:
