@@ -111,7 +111,7 @@ def test_a_judge_that_likes_long_answers_shows_it_given_the_human_verdict(said: 
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (["q1,correct", "nobody,correct"], r"1 ids of people.csv are no item of birds \(such as 'nobody'\).*nothing was"),
+        (["q1,correct", "nobody,correct"], r"1 ids of people.csv are no item of birds \(such as 'nobody'\).*nothing"),
         (["q1,correct", "q1,incorrect"], "row 2: item 'q1' is there twice"),
         (["q1,splendid"], "item 'q1': 'splendid' is no verdict of this judge: expected one of correct, incorrect"),
         (["q1,"], "has no verdict in 'label'"),
