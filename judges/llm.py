@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 
 from judges.base import LabelError
 from judges.function import function_identity
-from judges.llm_base import Case, LLMJudge, LLMParams, Messages
+from judges.llm_base import Case, LLMJudge, Messages
+from judges.llm_params import LLMParams
 from judges.metric import Metric
 from judges.prompt import prompt_text
 from judges.reply import Unreadable, name, number, objects, verdict_of

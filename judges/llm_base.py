@@ -5,19 +5,18 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
-
-from pydantic import Field, field_validator
+from typing import Any, ClassVar, Self
 
 from judges.asking import Ask, JudgeClient, NoClient, Reply
-from judges.base import ItemLike, Judge, LabelError, ResponseLike, TextParams, _as_item, _as_response
+from judges.base import ItemLike, Judge, LabelError, ResponseLike, _as_item, _as_response
 from judges.extract import Extract, extract, strip_reasoning
+from judges.llm_params import LLMParams, column
 from judges.metric import Metric
-from judges.prompt import PromptError, compiled, prompt_text, template_text
+from judges.prompt import PromptError, compiled
+from judges.readings import means, spread
 from judges.refusal import is_outright_refusal, is_refusal
 from judges.reply import Unreadable
 from judges.verdict import EMPTY, NO_ANSWER, REFUSAL, TRUNCATED, Verdict
@@ -26,60 +25,6 @@ Messages = tuple[tuple[str, str], ...]
 # Components of every verdict of an asked judge, beside its parts.
 LENGTH, SPREAD, READ, ASKED, HUMAN = "length", "judge_sd", "judge_read", "judge_asked", "human"
 NOT_REACHED = "judge not reached"
-
-
-class LLMParams(TextParams):
-    """Parameters that both asked judges have.
-
-    model:      name of a judge model (`judge_models:` of evals.yaml, or models.yaml); several are a panel.
-    samples:    K answers of each judge model to each question (with a temperature they differ).
-    prompt, system: a name from `judges/prompts/`, a file (`.j2`) beside the task's YAML, or the template itself.
-    question, reference: Jinja over the item's `doc` and `target`. needs_reference: an item without a label is
-                unscored.
-    rubric:     what counts, for the built-in prompts; Jinja over `doc`.
-    generation: how the judge model generates. structured: whether it is held to a JSON schema (`response_format`).
-    refusals:   what becomes of an answer that is an outright refusal: `wrong` without asking, or `ask`.
-    human:      Jinja for a human's verdict on the answer that is judged, where the data have one (and then only one
-                model's answers).
-    """
-
-    model: tuple[str, ...] = ("default",)
-    samples: int = Field(1, ge=1, le=100)
-    prompt: str = ""
-    system: str = ""
-    question: str = "{{ doc.question }}"
-    reference: str | None = "{{ target }}"
-    needs_reference: bool = True
-    rubric: str = ""
-    generation: dict[str, Any] = Field(default_factory=lambda: {"temperature": 0, "max_tokens": 1024})
-    structured: bool = True
-    refusals: Literal["wrong", "ask"] = "wrong"
-    human: str | None = None
-
-    @field_validator("model", mode="before")
-    @classmethod
-    def _panel(cls, value: Any) -> Any:
-        names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
-        if not names or not all(isinstance(n, str) and re.fullmatch(r"[\w.-]+", n) for n in names):
-            raise ValueError("expected the name of a judge model, or a list of names (letters, digits, '_', '-', '.')")
-        if len({column(n) for n in names}) < len(names):
-            raise ValueError("a judge model stands here twice: for several answers of one, set `samples`")
-        return names
-
-    @field_validator("prompt", "system")
-    @classmethod
-    def _prompt(cls, value: str) -> str:
-        return prompt_text(value)
-
-    @field_validator("question", "reference", "rubric", "human")
-    @classmethod
-    def _template(cls, value: str | None) -> str | None:
-        return value if value is None else template_text(value)
-
-
-def column(model: str) -> str:
-    """The component that holds one judge model's score: letters that a table's column can have."""
-    return "by_" + re.sub(r"\W", "_", model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +52,9 @@ class LLMJudge(Judge):
     Parameters = LLMParams
     # The parts that are also told for each of the K runs.
     run_parts: ClassVar[tuple[str, ...]] = ("score",)
-    _sources = ("asking.py", "function.py", "llm_base.py", "prompt.py", "reply.py")
+    _sources = (
+        "asking.py", "function.py", "llm_base.py", "llm_params.py", "prompt.py", "readings.py", "reply.py",
+    )  # fmt: skip
     libraries = ("jinja2",)
 
     def __init__(self, params: Any) -> None:
@@ -236,22 +183,22 @@ class LLMJudge(Judge):
     def _combined(self, case: Case, readings: Sequence[dict[str, float] | str]) -> Verdict:
         k = self.params.samples
         rows = [readings[i : i + k] for i in range(0, len(readings), k)]  # one a judge model
-        means = [_means([r for r in row if isinstance(r, dict)], self.parts) for row in rows]
-        known = [m for m in means if m is not None]
+        by_row = [means([r for r in row if isinstance(r, dict)], self.parts) for row in rows]
+        known = [m for m in by_row if m is not None]
         counts = {LENGTH: float(len(case.answer)), ASKED: float(len(readings))}
         counts[READ] = float(sum(isinstance(r, dict) for r in readings))
         if not known:
             reasons = [r for r in readings if isinstance(r, str)]
             others = f" (and {len(reasons) - 1} more replies without one)" if len(reasons) > 1 else ""
             return Verdict(None, flags=case.flags, values=counts, unscored=(reasons[0] + others)[:500])
-        parts = _means(known, self.parts) or {}
-        values = {**{n: v for n, v in parts.items() if n != "score"}, **counts, SPREAD: _spread(rows)}
+        parts = means(known, self.parts) or {}
+        values = {**{n: v for n, v in parts.items() if n != "score"}, **counts, SPREAD: spread(rows)}
         if k > 1:
             for run in range(k):
-                one = _means([row[run] for row in rows if isinstance(row[run], dict)], self.parts)  # type: ignore[misc]
+                one = means([row[run] for row in rows if isinstance(row[run], dict)], self.parts)  # type: ignore[misc]
                 values |= {f"run{run + 1}_{p}": one[p] if one else math.nan for p in self.run_parts}
         if len(self.models) > 1:
-            by_model = zip(self.models, means, strict=True)
+            by_model = zip(self.models, by_row, strict=True)
             values |= {column(model): math.nan if mean is None else mean["score"] for model, mean in by_model}
         return Verdict(parts["score"], flags=case.flags, values=values)
 
@@ -332,22 +279,3 @@ def _variables(item: ItemLike) -> dict[str, Any]:
     if isinstance(target, list | tuple):
         target = " or ".join(map(str, target))
     return {"doc": item.doc, "target": target, "choices": item.choices}
-
-
-def _means(readings: Sequence[Mapping[str, float]], parts: Sequence[str]) -> dict[str, float] | None:
-    """Mean of each part over the readings that know it; None without a reading."""
-    if not readings:
-        return None
-    known = {part: [r[part] for r in readings if not math.isnan(r[part])] for part in parts}
-    return {part: sum(values) / len(values) if values else math.nan for part, values in known.items()}
-
-
-def _spread(rows: Sequence[Sequence[dict[str, float] | str]]) -> float:
-    """Root of the mean over judge models of the variance of one model's scores; NaN with one each."""
-    variances = []
-    for row in rows:
-        scores = [r["score"] for r in row if isinstance(r, dict)]
-        if len(scores) > 1:
-            mean = sum(scores) / len(scores)
-            variances.append(sum((s - mean) ** 2 for s in scores) / (len(scores) - 1))
-    return math.sqrt(sum(variances) / len(variances)) if variances else math.nan

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from judges.base import LabelError
-from judges.llm_base import Case, LLMJudge, LLMParams, Messages
+from judges.llm_base import Case, LLMJudge, Messages
+from judges.llm_params import LLMParams
 from judges.metric import Metric
 from judges.prompt import PromptError, compiled, prompt_text, template_text
 from judges.reply import Unreadable, name, number, verdict_of

@@ -13,8 +13,9 @@ from eval_assets.pipeline.judge_models import cell_judge, judge_model
 from eval_assets.pipeline.metrics import TaskMetric, estimate
 from eval_assets.pipeline.recorded_judgements import recorded_runs
 from judges import Judge, Metric
-from judges.llm_base import ASKED, HUMAN, LENGTH, READ, SPREAD, LLMJudge, column
+from judges.llm_base import ASKED, HUMAN, LENGTH, READ, SPREAD, LLMJudge
 from judges.llm_pairwise import FIRST, SHORTER, SWAPPED
+from judges.llm_params import column
 from resources.store import Store
 
 if TYPE_CHECKING:

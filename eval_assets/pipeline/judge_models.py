@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -138,6 +138,11 @@ def judge_identity(store: Store, checkpoint: str, task: TaskDef, judge: Judge) -
     if recorded := recorded_digest(store, task.task, checkpoint, judge.models):
         return [["recorded", recorded]]
     return [judge_model(store, name, task.task, hashing=False).identity for name in judge.models]
+
+
+def judged_by(models: Sequence[JudgeModel], task: TaskDef) -> str:
+    """Digest of a task's judge and of who judges (none: imported answers): scores are compared under one only."""
+    return digest([task_judge(task).digest(), [m.identity for m in models]])
 
 
 def refuse_unjudgeable(store: Store, checkpoint: str, task: TaskDef) -> None:

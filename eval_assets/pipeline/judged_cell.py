@@ -7,7 +7,7 @@ from typing import Any
 
 from eval_assets.pipeline.baseline_answers import BaselineAnswers, baseline_of
 from eval_assets.pipeline.cell import Cell
-from eval_assets.pipeline.judge_models import JudgeModel, judge_model
+from eval_assets.pipeline.judge_models import JudgeModel, judge_model, judged_by
 from eval_assets.pipeline.judging import AskedModel, StoredReplies, ask_judges
 from eval_assets.pipeline.questions import Question, questions
 from eval_assets.pipeline.recorded_judgements import RecordedReplies, recorded_runs
@@ -31,7 +31,8 @@ class Judging:
     def __init__(self, cell: Cell, store: Store, judge: Judge, run_id: str, log: Callable[[str], None]) -> None:
         self.cell, self.store, self.judge, self.run_id, self.log = cell, store, judge, run_id, log
         self.asked: dict[str, AskedModel] = {}
-        self.models: list[JudgeModel] = []
+        # Identified at once: the scores' key is made from what the judge models' folders hold now.
+        self.models = [] if not isinstance(judge, LLMJudge) or self._recorded(judge) else self._identified(judge)
         other = baseline_of(judge)
         self.baseline = BaselineAnswers(store, cell, other) if other else None
 
@@ -46,7 +47,7 @@ class Judging:
         if not isinstance(judge, LLMJudge):
             return judge
         task = self.cell.task.task
-        if recorded_runs(self.store, task, checkpoint, judge.models):
+        if not self.models:
             if self.cell.repeats > 1:
                 raise ModelUnusable(
                     f"the imported judge answers of {checkpoint} on {task} are one an item, and the cell has "
@@ -54,9 +55,14 @@ class Judging:
                 )
             return judge.with_client(RecordedReplies(self.store, task, checkpoint, judge.models))
         self.store.ensure_writable()
-        self.models = [judge_model(self.store, name, task) for name in judge.models]
         self.asked = ask_judges(judge, self.models, self._pairs, self.store, run_id=self.run_id, log=self.log)
         return judge.with_client(StoredReplies(self.models, self.store, {n: a.fault() for n, a in self.asked.items()}))
+
+    def _recorded(self, judge: LLMJudge) -> int:
+        return recorded_runs(self.store, self.cell.task.task, self.cell.checkpoint.key, judge.models)
+
+    def _identified(self, judge: LLMJudge) -> list[JudgeModel]:
+        return [judge_model(self.store, name, self.cell.task.task) for name in judge.models]
 
     def chunks(self) -> Iterator[Chunk]:
         """The cell's questions in order, each with its samples and their stored answers."""
@@ -78,9 +84,11 @@ class Judging:
             yield [item for item, _ in answered], [response for _, response in answered]
 
     def details(self) -> dict[str, Any]:
-        """What was asked of whom; empty for a judge that asks nobody."""
+        """Who judged, and what was asked of whom; empty for a judge that asks nobody."""
+        if not self.asks:
+            return {}
         found = {m.name: self.asked[m.name].record(m) for m in self.models if m.name in self.asked}
-        return {"judging": found} if found else {}
+        return {"judging": found, "judged_by": judged_by(self.models, self.cell.task)}
 
     def missing(self) -> str:
         """Why judge answers are missing that another run may get; "" where none are."""

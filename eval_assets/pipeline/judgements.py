@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from eval_assets.pipeline.cell import find_checkpoint, plan_cell
-from eval_assets.pipeline.judge_models import cell_judge, judge_model
+from eval_assets.pipeline.judge_models import cell_judge
 from eval_assets.pipeline.judged_cell import Judging
 from eval_assets.pipeline.judging import StoredReplies
-from eval_assets.pipeline.recorded_judgements import RecordedReplies, recorded_runs
+from eval_assets.pipeline.recorded_judgements import RecordedReplies
 from judges.asking import Ask, JudgeClient
 from judges.llm_base import LLMJudge
 from resources.models import ModelUnusable
@@ -32,11 +32,11 @@ def judgements_of(
         raise ModelUnusable(f"the judge of {task.task} ({judge.name}) asks no model: there is nothing to show")
     cell = plan_cell(store, find_checkpoint(store, checkpoint), task)
     judging = Judging(cell, store, judge, "", lambda line: None)
-    client: JudgeClient
-    if recorded_runs(store, task.task, checkpoint, judge.models):
-        client = RecordedReplies(store, task.task, checkpoint, judge.models)
-    else:
-        client = StoredReplies([judge_model(store, n, task.task) for n in judge.models], store, {})
+    client: JudgeClient = (
+        StoredReplies(judging.models, store, {})
+        if judging.models
+        else RecordedReplies(store, task.task, checkpoint, judge.models)
+    )
     asks = (
         replace(ask, item_id=item.id)
         for chunk in judging.chunks()

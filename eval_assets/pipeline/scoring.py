@@ -40,6 +40,7 @@ class Scored:
     reasons: dict[str, int] = field(default_factory=dict)
     flags: dict[str, int] = field(default_factory=dict)
     judging: dict[str, Any] = field(default_factory=dict)  # of a judge that asks models: what was asked of whom
+    judged_by: str = ""  # of such a judge: digest of the judge and its models
     judged: bool = True  # False: complete scores were there already
 
 

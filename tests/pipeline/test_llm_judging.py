@@ -259,3 +259,46 @@ def test_pairs_are_asked_in_both_orders_against_another_checkpoints_answers(judg
     assert [row["value_first_wins"] for row in table] == [0.5] * 5 + [1]
     assert len(judged.asked_of_judges()) == 12
     assert outputs("m", task.task, judged.bench.store).num_rows == 6
+
+
+def test_cells_of_different_judges_are_not_compared(judged: Judged) -> None:
+    from eval_assets.pipeline.comparing import NotComparable, compare_cells
+
+    task = judged.task()
+    judged.scored(task)
+    judged.configure(default=judged.entry("another"))
+    judged.bench.scored(task, key="n", extra={"a": 1})
+    with pytest.raises(NotComparable, match="m and n on birds were judged by different judge models"):
+        compare_cells(judged.bench.store, task, "m", "n")
+    judged.scored(task)
+    assert compare_cells(judged.bench.store, task, "m", "n")[0]["mean_diff"] == 0
+
+
+def test_a_local_judge_is_told_by_its_folders_content_and_hashed_when_it_changes(
+    judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers come from the endpoint here: what is looked at is who it is, and when that is hashed."""
+    from eval_assets.pipeline import judge_models, registering
+    from resources.models.openai import OpenAIModel
+
+    folder = tmp_path / "judge"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"a": 1}')
+    monkeypatch.setattr(registering, "folder_problem", lambda folder, args: None)
+    monkeypatch.setattr(
+        judge_models, "build_model", lambda *args, **more: OpenAIModel("judge", **judged.endpoint.args(max_retries=0))
+    )
+    judged.configure(default={"model": "transformers", "source": str(folder)})
+    task = judged.task()
+    judged.scored(task)
+    assert "response_format" not in judged.asked_of_judges()[0].body
+    assert need_of(judged.bench.store, "m", task).stage != "judge_scores"
+    before = len(judged.asked_of_judges())
+    judged.scored(task)
+    assert len(judged.asked_of_judges()) == before
+    (folder / "config.json").write_text('{"a": 2}')
+    need = need_of(judged.bench.store, "m", task)
+    assert (need.stage, need.reason) == ("judge_scores", "labels or judge changed")
+    judged.scored(task)
+    assert len(judged.asked_of_judges()) == 2 * before
+    assert need_of(judged.bench.store, "m", task).stage != "judge_scores"
