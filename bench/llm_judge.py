@@ -24,11 +24,16 @@ import yaml
 from _common import EVALS, ROOT, workspace
 
 TASK = "digits_judged"
+# Short, since a CPU reads it for every answer.
+PROMPT = """Question: {{ question }}
+Right answer: {{ reference }}
+Given answer: {{ answer }}
+Is the given answer the right one? Reply with one word, correct or incorrect."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=80, help="of six questions each")
+    parser.add_argument("--pictures", type=int, default=40, help="of six questions each")
     parser.add_argument("--labelled", type=float, default=0.5, help="share of the pictures that people looked at")
     parser.add_argument("--steps", type=int, default=500, help="of the demo model's training")
     parser.add_argument("--judge", type=Path, help="a folder with a judge model, instead of SmolLM2")
@@ -104,8 +109,8 @@ def write_task(folder: Path, pictures: int) -> None:
         "doc_to_text": "{{ question }}", "doc_to_target": "answer", "cluster_key": "picture_id", "report_by": ["kind"],
         "generation_kwargs": {"max_tokens": 4, "temperature": 0},
         "judge": {
-            "name": "llm", "grades": {"correct": 1, "incorrect": 0},
-            "generation": {"temperature": 0, "max_tokens": 64},
+            "name": "llm", "grades": {"correct": 1, "incorrect": 0}, "prompt": PROMPT,
+            "generation": {"temperature": 0, "max_tokens": 8},
         },
     }  # fmt: skip
     (folder / "tasks" / f"{TASK}.yaml").write_text(yaml.safe_dump(definition, sort_keys=False))

@@ -142,3 +142,45 @@ def test_runs_and_a_panel_are_told_in_the_report(said: Judged) -> None:
     assert block["panel"]["means"]["b"]["value"] == 1
     assert block["replies"] == {"asked": 4 * N, "read": 4 * N}
     assert "Krippendorff" in cell_markdown(report)
+
+
+def test_a_judge_of_pairs_shows_its_position_bias_with_intervals(said: Judged, rows: Any, tmp_path: Path) -> None:
+    said.folder.rows([{**row, "old": "an older answer"} for row in rows(N)])
+
+    def verdict(request: Seen) -> Reply:
+        if _number(request.text) % 4 == 0:  # whatever stands first
+            return Reply('{"verdict": "A"}')
+        ours_first = "[Answer A]\nyes" in request.text
+        return Reply(json.dumps({"verdict": "A" if ours_first else "B"}))
+
+    said.verdict = verdict
+    task = said.folder.task(
+        judge={"name": "llm_pairwise", "baseline": "{{ doc.old }}"},
+        metric_list=[{"metric": "win_rate"}, {"metric": "tie"}],
+    )
+    report = said.bench.report(task)
+    assert report["metrics"]["win_rate"]["value"] == pytest.approx(0.875)
+    assert report["metrics"]["tie"]["value"] == pytest.approx(0.25)
+    position = report["judging"]["position"]
+    assert position["swap_disagrees"]["value"] == pytest.approx(0.25)
+    assert position["swap_disagrees"]["ci_low"] > 0.1
+    assert position["first_wins"]["value"] == pytest.approx(0.5 * 0.75 + 0.25)
+    assert position["first_wins"]["ci_low"] > 0.5
+    assert report["judging"]["length"]["of"] == "difference in length"
+    keep(said, labels(tmp_path / "people.csv", range(N), odd="win", even="tie"), task)
+    found = said.bench.report(task)["judging"]["calibration"]["agreement"]
+    assert found["values"] == (0.5, 1.0)
+    assert found["kappa"]["value"] == pytest.approx(0.5)
+
+
+def test_a_judge_by_rule_is_held_against_people_too(said: Judged, tmp_path: Path) -> None:
+    task = said.folder.task(judge={"name": "contains"})
+    said.scored(task)
+    keep(said, labels(tmp_path / "people.csv", range(N), odd="0", even="1"), task)
+    report = said.bench.report(task)
+    assert said.asked_of_judges() == []
+    assert report["judging"]["calibration"]["agreement"]["agreement"]["value"] == 0.5
+    assert report["judging"]["calibration"]["powered"]["bias"]["value"] == 0.5
+    assert "human mean" in cell_markdown(report)
+    with pytest.raises(ImportRefused, match="'correct' is no verdict of judge 'contains'"):
+        keep(said, labels(tmp_path / "people.csv", range(2)), task)
