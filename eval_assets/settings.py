@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from eval_assets.trackers.settings import TrackerSettings
 from resources.models.base import ModelUnusable
+from resources.models.configured import Entry
 from resources.models.conversion import DEFAULT_TIMEOUT, check_command
 
 
@@ -124,6 +125,8 @@ class Settings(_Strict):
     baseline: key of the checkpoint that others are compared with, or one for each task: `{default: x, mathvision: y}`
               (null: none on this task).
     gate, gates: what cells must fulfil, and what the suites named in `gates` change of it.
+    judge_models: who judges, by the names that tasks use (`default` where they use none): the name of a model of
+              models.yaml, or an entry as that file has them.
     """
 
     watch: tuple[Watch, ...] = ()
@@ -132,6 +135,7 @@ class Settings(_Strict):
     gate: Gate = Gate()
     gates: dict[str, Gate] = Field(default_factory=dict)
     trackers: tuple[TrackerSettings, ...] = ()
+    judge_models: dict[str, str | Entry] = Field(default_factory=dict)
     max_attempts: int = Field(3, ge=1)
     service: dict[str, Any] = Field(default_factory=dict)  # checked by `eval_service.settings`, who reads it
 

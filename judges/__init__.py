@@ -34,6 +34,13 @@ How to add a judge
 2. Name libraries whose version can change a verdict in `libraries`: they are part of the digest.
 3. Add a line to `judges/registry.py`, and tests to `tests/judges/`.
 
+A judge that asks a model (`llm`, `llm_pairwise`) is handed whoever asks it:
+
+    judge = get_judge({"name": "llm", "grades": {"correct": 1, "incorrect": 0}}).with_client(client)
+
+where `client.ask(asks)` is `judges.asking.JudgeClient`; the pipeline's answers from stored rows. To add one,
+derive from `judges.llm_base.LLMJudge`: what is asked, how a reply is read, what no answer is worth.
+
 A judge may import neither Dagster nor the stores, the models, the tasks or the statistics.
 A rule for one task only needs none of this: the judge `function` takes a function.
 '''

@@ -70,7 +70,7 @@ class FunctionJudge(TextJudge):
 
     def _digest_params(self) -> Any:
         plain = self.params.model_dump(mode="json", exclude={"function"})
-        return {**plain, "function": _identity(self.params.function)}
+        return {**plain, "function": function_identity(self.params.function)}
 
 
 def _verdict(result: Any) -> Verdict:
@@ -94,7 +94,7 @@ def _finite(name: str, value: Any) -> float:
     return float(value)
 
 
-def _identity(function: Callable[..., Any]) -> list[str]:
+def function_identity(function: Callable[..., Any]) -> list[str]:
     """What tells functions apart: name, bound arguments, and the source of the file they stand in."""
     bound = ""
     while isinstance(function, functools.partial):

@@ -33,6 +33,8 @@ _JUDGES = {
     "cider": ("judges.cider", "CiderJudge"),
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
     "lmms_eval": ("judges.lmms_eval", "LmmsEvalJudge"),
+    "llm": ("judges.llm", "LLMPointwise"),
+    "llm_pairwise": ("judges.llm_pairwise", "LLMPairwise"),
     "function": ("judges.function", "FunctionJudge"),
     "option_words": ("judges.option_words", "OptionWordsJudge"),
 }

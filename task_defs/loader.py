@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from task_defs.errors import Problem, TaskError, nearest
-from task_defs.functions import DOTTED, find_function
+from task_defs.functions import DOTTED, find_function, read_source
 from task_defs.lmms_eval import is_lmms_eval
 from task_defs.lmms_eval import load as load_lmms_eval
 from task_defs.model import TaskDef
@@ -30,6 +30,8 @@ _MAYBE_FUNCTIONS = (
     "doc_to_id",
     "cluster_key",
 )
+# Settings of a judge that may name a file with a template.
+_PROMPTS = ("prompt", "system")
 _TASK_LINE = re.compile(rb"^task[ \t]*:.*$", re.MULTILINE)
 # A name with an underscore is a string in YAML whatever it says: no parser is needed, which takes 2 ms.
 _PLAIN_NAME = re.compile(rb"task: ([a-z]\w*_\w*)[ \t\r]*")
@@ -149,7 +151,25 @@ def _with_functions(raw: RawTask) -> tuple[dict[str, Any], list[Problem]]:
             where = f"{inner.file}:{inner.line}: " if inner.file else ""
             problems.append(Problem(where + inner.message, field, mark.file, mark.line))
             del fields[field]
+    if isinstance(judge := fields.get("judge"), dict):
+        fields["judge"] = _with_prompts(judge, _function_folders(raw, "judge"))
     return fields, problems
+
+
+def _with_prompts(judge: dict[str, Any], folders: list[Path]) -> dict[str, Any]:
+    """A judge's settings with the text of each prompt file (`prompt: rate.j2`) that stands beside the YAML.
+
+    One that does not is the judge's own, or the judge says that there is none.
+    """
+    found = dict(judge)
+    for key in _PROMPTS:
+        name = judge.get(key)
+        if isinstance(name, str) and name.endswith(".j2") and "\n" not in name:
+            files = (folder / name for folder in folders)
+            inside = (f for f in files if f.is_file() and f.resolve().is_relative_to(f.parent.resolve()))
+            if file := next(inside, None):
+                found[key] = read_source(file)
+    return found
 
 
 def _looked_up(value: Any, folders: list[Path]) -> Any:

@@ -81,12 +81,11 @@ def judge_problems(judge: Any, raw: RawTask) -> list[Problem]:
     spec = {"name": judge} if isinstance(judge, str) else judge
     if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
         return []  # the model has said so
-    from judges import get_judge, judge_names
+    from judges import get_judge
 
     try:
-        # A judge that is given a function of the task is made when the task's code is run.
-        if not any(isinstance(value, FunctionRef) for value in spec.values()) or spec["name"] not in judge_names():
-            get_judge(spec)
+        # The task's code is not run for it: any function will do to look at the other settings.
+        get_judge({key: str if isinstance(value, FunctionRef) else value for key, value in spec.items()})
     except ValueError as error:
         mark = _nearest_mark(("judge", "name"), raw)
         return [Problem(str(error), "judge", mark.file, mark.line)]

@@ -11,7 +11,10 @@ from resources.store.resource import EvalStore
 
 @dg.asset(partitions_def=cells_def, deps=[model_outputs], pool="judge", group_name="cells", kinds={"lance"})
 def judge_scores(context: dg.AssetExecutionContext, store: EvalStore) -> dg.MaterializeResult:
-    """A verdict for every sample: a score with flags, or unscored with its reason. Asks no model."""
+    """A verdict for every sample: a score with flags, or unscored with its reason.
+
+    Asks no model, unless the task's judge is one: then only what no judge answer is stored for.
+    """
     home = store.open()
     done = judge_cell(current_cell(context, home), home, run_id=context.run.run_id, log=context.log.info)
     return result(
@@ -22,5 +25,6 @@ def judge_scores(context: dg.AssetExecutionContext, store: EvalStore) -> dg.Mate
             "unscored": done.unscored,
             "reasons": dg.MetadataValue.json(done.reasons),
             "flags": dg.MetadataValue.json(done.flags),
+            **({"judging": dg.MetadataValue.json(done.judging)} if done.judging else {}),
         },
     )

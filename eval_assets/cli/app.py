@@ -8,7 +8,19 @@ from pathlib import Path
 
 import typer
 
-from eval_assets.cli import curve, engines, importing, models, power, push, running, sampling, serve, showing
+from eval_assets.cli import (
+    curve,
+    engines,
+    importing,
+    judging,
+    models,
+    power,
+    push,
+    running,
+    sampling,
+    serve,
+    showing,
+)  # fmt: skip
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -35,6 +47,9 @@ app.command("stability")(sampling.stability)
 app.command("diagnose")(sampling.diagnose)
 app.command("blind")(sampling.blind)
 app.command("push")(push.push)
+app.command("calibrate")(judging.calibrate)
+app.command("import-judgements")(judging.import_judgements)
+app.command("judgements")(judging.judgements)
 app.command("serve")(serve.serve)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)

@@ -61,6 +61,7 @@ def run(
     """Evaluate a checkpoint on tasks and print the scores with their intervals."""
     from eval_assets.pipeline.cell import Variant, refuse_unanswerable
     from eval_assets.pipeline.checkpoint_report import outdated_reports
+    from eval_assets.pipeline.judge_models import refuse_unjudgeable
     from eval_assets.pipeline.planning import need_of
     from eval_assets.settings import load_settings
     from resources.models import ModelUnusable
@@ -82,6 +83,7 @@ def run(
     for task in definitions:
         try:
             refuse_unanswerable(point, task, blind=blind)
+            refuse_unjudgeable(store(), point.key, task)
             ensure_dataset(store(), task, runs)
             if need_of(store(), point.key, task, variant, baseline=settings.baseline_of(task.task)).complete:
                 _gate_again(point, task, variant, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,7 @@ from eval_assets.pipeline.metrics import detectable, difference, own_unit, task_
 from eval_assets.pipeline.units import of_whole_units
 from eval_assets.reporting.words import quote
 from resources.store import Store
+from resources.store.records import cells
 from task_defs import TaskDef
 
 
@@ -41,6 +43,7 @@ def compare_cells(
     margin: a fraction of 1, 0 or more. all_items: items that only one side has are refused too.
     Raises NotScored, NotComparable, and ValueError for a margin with a sign.
     """
+    refuse_other_judges(store, task.task, a, b, variant)
     left = load_item_scores(store, a, task.task, variant)
     right = load_item_scores(store, b, task.task, variant)
     remedy = (
@@ -59,6 +62,21 @@ def compare_cells(
         entry |= {"own_unit": True} if own_unit(metric, *sides) else {}
         found.append({**entry, "quote": quote(entry)})
     return found
+
+
+def refuse_other_judges(store: Store, task: str, a: str, b: str, variant: str = "") -> None:
+    """Raises NotComparable where two cells were judged by different models, or by the same differently asked."""
+    judges = {side: _judged_by(store, side, task, variant) for side in (a, b)}
+    if judges[a] != judges[b] and all(judges.values()):
+        raise NotComparable(
+            f"{a} and {b} on {task} were judged by different judge models, or by different prompts: bring both up to "
+            f"date with `evals run --checkpoint {b} --tasks {task}` and the same for {a}; answers are not asked again"
+        )
+
+
+def _judged_by(store: Store, checkpoint: str, task: str, variant: str) -> str:
+    record = cells(store).get(checkpoint=checkpoint, task=task, variant=variant, stage="scores")
+    return str(json.loads(record["details"]).get("judged_by", "")) if record else ""
 
 
 def pair(

@@ -12,7 +12,9 @@ from typing import Any
 from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, refuse_unanswerable
 from eval_assets.pipeline.ingest import items_of, media_of
+from eval_assets.pipeline.judge_models import refuse_unjudgeable
 from eval_assets.pipeline.media_pool import MediaPool
+from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, media_policy, question
 from eval_assets.pipeline.registering import changed_since
@@ -64,6 +66,7 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
         log(f"{cell.checkpoint.key} on {cell.task.task}: complete, nothing to ask")
         return Inferred(version=record["version"], rows=record["n_rows"])
     refuse_unanswerable(cell.checkpoint, cell.task, blind=cell.variant.blind)
+    refuse_unjudgeable(store, cell.checkpoint.key, cell.task)
     store.ensure_writable()
     name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
     with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):
@@ -103,7 +106,7 @@ class _Inference:
         self.progress = Progress(f"{cell.checkpoint.key} on {cell.task.task}", total, log)
 
     async def run(self) -> Inferred:
-        instances = self._prefetched()
+        instances = prefetched(self._chunks())
         try:
             first = await anext(instances, None)
             if first is not None:  # else no model is loaded
@@ -112,7 +115,7 @@ class _Inference:
                         raise ModelUnusable(
                             f"{self.cell.checkpoint.source} was written to while it was loaded: run the cell again"
                         )
-                    await self._ask(model, _chain(first, instances))
+                    await self._ask(model, chain(first, instances))
                 self.done.observed = dict(model.observed)
         finally:
             await instances.aclose()
@@ -171,19 +174,6 @@ class _Inference:
             )
 
     # --- what to ask ------------------------------------------------------------------------
-
-    async def _prefetched(self) -> AsyncIterator[Instance]:
-        """Instances in media order; the next chunk is read while this one is asked."""
-        chunks = self._chunks()
-        reading = asyncio.create_task(asyncio.to_thread(next, chunks, None))
-        try:
-            while (chunk := await reading) is not None:
-                reading = asyncio.create_task(asyncio.to_thread(next, chunks, None))
-                for instance in chunk:
-                    yield instance
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
 
     def _chunks(self) -> Iterator[list[Instance]]:
         task = self.cell.task
@@ -258,9 +248,3 @@ class _Inference:
             self.table.append(copies)
             self.done.reused += len(copies)
             self.progress.already(len(copies))
-
-
-async def _chain(first: Instance, rest: AsyncIterator[Instance]) -> AsyncIterator[Instance]:
-    yield first
-    async for instance in rest:
-        yield instance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval_assets.pipeline.aggregated import aggregated_difference, aggregated_estimate, is_mean
 from eval_assets.pipeline.item_scores import ItemScores
-from eval_assets.pipeline.scoring import task_judge
+from eval_assets.pipeline.judge_models import task_judge
 from eval_assets.pipeline.units import strata_of, units_of
 from judges import Metric
 from stats import (

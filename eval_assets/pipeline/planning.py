@@ -11,7 +11,8 @@ from eval_assets.pipeline.comparisons import comparison_key
 from eval_assets.pipeline.questions import NotIngested
 from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.report import report_key
-from eval_assets.pipeline.scoring import scores_key, scores_of
+from eval_assets.pipeline.scoring import incomplete_key, scores_key, scores_of
+from resources.models import ModelUnusable
 from resources.store import Store
 from resources.store.records import datasets
 from task_defs import TaskDef
@@ -75,14 +76,19 @@ def _cell_need(store: Store, cell: Cell, baseline: str | None) -> Need:
     scores = record_of(store, cell, "scores")
     if scores is None:
         return need(SCORES, "new")
-    if scores["key"] != scores_key(store, cell, outputs["version"]):
-        return need(SCORES, "labels or judge changed")
+    try:
+        key = scores_key(store, cell, outputs["version"])
+    except ModelUnusable as error:  # of the judge: it is told here, and stops the run that needs it
+        return need(SCORES, str(error))
+    if scores["key"] != key:
+        unanswered = scores["key"] == incomplete_key(key)
+        return need(SCORES, "judge answers are missing" if unanswered else "labels or judge changed")
     if scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id).count() != scores["n_rows"]:
         return need(SCORES, "scores are not there any more")
     report = record_of(store, cell, "report")
     if report is None:
         return need(REPORT, "new")
-    if report["key"] != report_key(cell, scores["version"]):
+    if report["key"] != report_key(store, cell, scores["version"]):
         return need(REPORT, "scores, metrics or statistics changed")
     comparison = record_of(store, cell, "comparison")
     if not cell.variant.id and (comparison is None or comparison["key"] != comparison_key(store, cell, baseline)):

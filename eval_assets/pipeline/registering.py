@@ -109,18 +109,23 @@ def identify_checkpoint(store: Store, key: str, *, again: bool = False, log: Log
     Raises UnknownCheckpoint, and ModelUnusable where the source is incomplete or no model.
     """
     point = find_checkpoint(store, key)
+    found = identified(point, again=again, log=log)
+    if replace(found, problem=None) != point:
+        checkpoints(store).upsert([found.record()])
+    return found
+
+
+def identified(point: Checkpoint, *, again: bool = False, log: Log = quiet) -> Checkpoint:
+    """The same with the fingerprint of what its source holds now, by the rules of `identify_checkpoint`."""
     if folder := folder_of(point):
         if problem := folder_problem(folder, point.model_args):
-            raise ModelUnusable(f"checkpoint {key!r} cannot be evaluated: {problem}")
+            raise ModelUnusable(f"checkpoint {point.key!r} cannot be evaluated: {problem}")
         if point.fingerprint and not changed_since(point):
             return point
     elif point.fingerprint and not again:
         return point
     identity = identify(point.model, point.source, point.model_args, log)
-    found = point.with_identity(identity.fingerprint, identity.signature, identity.size)
-    if replace(found, problem=None) != point:
-        checkpoints(store).upsert([found.record()])
-    return found
+    return point.with_identity(identity.fingerprint, identity.signature, identity.size)
 
 
 def changed_since(point: Checkpoint) -> bool:

@@ -9,9 +9,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from eval_assets.pipeline.calibration import judging_block
 from eval_assets.pipeline.cell import Cell, finish, record_of
 from eval_assets.pipeline.chance import chance_definition, chance_levels
 from eval_assets.pipeline.files import report_name, write_json
+from eval_assets.pipeline.human_labels import labels_version
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.metrics import TaskMetric, metric_fields, task_metrics
 from eval_assets.pipeline.scoring import scores_of
@@ -41,7 +43,7 @@ def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], N
     scores = record_of(store, cell, "scores")
     if scores is None:
         raise LookupError(f"{cell.checkpoint.key} on {cell.task.task} is not judged yet: materialize judge_scores")
-    name, key = report_name(cell.checkpoint.key, cell.variant.id), report_key(cell, scores["version"])
+    name, key = report_name(cell.checkpoint.key, cell.variant.id), report_key(store, cell, scores["version"])
     record = record_of(store, cell, "report")
     stored = store.read_json("reports", cell.task.task, f"{name}.json") if record and record["key"] == key else None
     if stored:
@@ -66,21 +68,16 @@ def report_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], N
     return report
 
 
-def report_key(cell: Cell, scores_version: str) -> str:
-    """What a report is made from: scores, statistics, and the metrics that the task asks for."""
+def report_key(store: Store, cell: Cell, scores_version: str) -> str:
+    """What a report is made from: scores, statistics, the metrics that the task asks for, and what people said."""
     metrics = [
-        [
-            m.name,
-            m.metric.name,
-            m.macro_over,
-            m.higher_is_better,
-            *([m.worst_over] if m.worst_over else []),
-            *(["with_mean"] if m.with_mean else []),
-        ]
+        [m.name, m.metric.name, m.macro_over, m.higher_is_better, *([m.worst_over] if m.worst_over else []),
+         *(["with_mean"] if m.with_mean else [])]
         for m in task_metrics(cell.task)
-    ]
+    ]  # fmt: skip
     prices = [] if cell.prices is None else [asdict(cell.prices)]
-    return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task)])
+    people = labels_version(store, cell.checkpoint.key, cell.task.task)
+    return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task), *people])
 
 
 def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +88,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
     chance = chance_levels(store, cell)
     estimated = {m.name: {**metric_fields(m, items), **chance.get(m.name, {})} for m in metrics}
     stability = stability_block(store, cell.checkpoint.key, cell.task.task, cell.variant.id, cell.gen_kwargs)
+    judging = judging_block(store, cell, items, metrics[0])
     return {
         "checkpoint": cell.checkpoint.key,
         "task": cell.task.task,
@@ -108,13 +106,20 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         "n_scored": int(items.scored.sum()),
         "coverage": items.coverage,
         **({"stability": stability} if stability else {}),
+        **({"judging": judging} if judging else {}),
         **counts,
         "engine": _observed(store, cell),
         "scores_version": scores_record["version"],
-        "judge": cell.task.judge,
+        "judge": _told(cell.task.judge),
         "gen_kwargs": cell.gen_kwargs,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _told(judge: dict[str, Any]) -> dict[str, Any]:
+    """The judge's settings without the text of its prompts, which are files, and JSON-able."""
+    return {k: v if isinstance(v, str | int | float | bool | list | dict) and k not in ("prompt", "system") else "..."
+            for k, v in judge.items()}  # fmt: skip
 
 
 def _observed(store: Store, cell: Cell) -> dict[str, Any]:

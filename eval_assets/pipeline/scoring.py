@@ -11,24 +11,19 @@ from typing import Any
 
 import pyarrow as pa
 
+from eval_assets.pipeline.baseline_answers import baseline_version
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, record_of
 from eval_assets.pipeline.files import spool
-from eval_assets.pipeline.ingest import items_of
-from eval_assets.pipeline.judge_answers import StoredAnswers
-from eval_assets.pipeline.questions import COLUMNS, Question, item_of, labels_digest, questions
-from eval_assets.versions import StreamDigest, digest, request_key
-from judges import Judge, Verdict, get_judge
-from resources.models import Response
-from resources.models.reasoning import DEFAULT_TAGS, Tags, separated, whole
+from eval_assets.pipeline.judge_models import cell_judge, judge_identity
+from eval_assets.pipeline.judged_cell import Chunk, Judging
+from eval_assets.pipeline.judging import JudgingIncomplete
+from eval_assets.pipeline.questions import Question, labels_digest
+from eval_assets.versions import StreamDigest, digest
+from judges import Judge, Verdict
+from resources.models.reasoning import DEFAULT_TAGS
 from resources.store import Store
-from resources.store.lookup import Lookup
-from resources.store.outputs import response_of
 from resources.store.scores import ScoresTable, schema
-from task_defs import TaskDef, compile_task, judge_spec
-from task_defs.lmms_eval import is_lmms_eval
-from task_defs.lmms_eval.endpoint import Endpoint
-
-CHUNK = 512
+from task_defs import TaskDef, compile_task
 
 
 class OutputsIncomplete(RuntimeError):
@@ -44,6 +39,8 @@ class Scored:
     unscored: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     flags: dict[str, int] = field(default_factory=dict)
+    judging: dict[str, Any] = field(default_factory=dict)  # of a judge that asks models: what was asked of whom
+    judged_by: str = ""  # of such a judge: digest of the judge and its models
     judged: bool = True  # False: complete scores were there already
 
 
@@ -52,26 +49,33 @@ def scores_of(store: Store, checkpoint: str, task: str, variant: str = "") -> Sc
     return ScoresTable(store.table("scores", task, name))
 
 
-def task_judge(task: TaskDef) -> Judge:
-    return get_judge(judge_spec(task))
-
-
 def scores_key(store: Store, cell: Cell, outputs_version: str) -> str:
-    """What scores are made from: outputs, judge, labels, and what counts as reasoning where that is not the usual."""
+    """What scores are made from: outputs, judge, labels, and what counts as reasoning where that is not the usual.
+
+    Of a judge that asks models also who they are, and whose answers it compares with.
+    """
     tags = [] if cell.reasoning_tags == DEFAULT_TAGS else [cell.reasoning_tags]
-    return digest([outputs_version, task_judge(cell.task).digest(), labels_digest(store, cell.task), *tags])
+    judge = cell_judge(store, cell.checkpoint.key, cell.task)
+    asked = judge_identity(store, cell.checkpoint.key, cell.task, judge) + baseline_version(store, cell, judge)
+    return digest([outputs_version, judge.digest(), labels_digest(store, cell.task), *tags, *asked])
+
+
+def incomplete_key(key: str) -> str:
+    """What scores are kept under while judge answers are missing: the next run sees another key and asks for them."""
+    return digest([key, "incomplete"])
 
 
 def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) -> Scored:
     """Judge the cell's responses; at once if outputs, judge and labels are those of the stored scores.
 
-    Raises OutputsIncomplete.
+    Raises OutputsIncomplete, JudgingIncomplete (with scores, some unscored), ModelUnusable.
     """
     outputs = complete_outputs(store, cell)
     if outputs is None:
         raise OutputsIncomplete(
             f"{cell.checkpoint.key} on {cell.task.task} has no complete outputs: materialize model_outputs first"
         )
+    judging = Judging(cell, store, cell_judge(store, cell.checkpoint.key, cell.task), run_id, log)
     key = scores_key(store, cell, outputs["version"])
     table = scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id)
     record = record_of(store, cell, "scores")
@@ -79,22 +83,18 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
         log(f"{cell.checkpoint.key} on {cell.task.task}: scores are complete, nothing to judge")
         seen = json.loads(record["details"])
         return Scored(record["version"], record["n_rows"], judged=False, **seen)
-    judge = task_judge(cell.task)
-    if judge.needs_corpus:
-        rows_of = items_of(store, cell.task).batches(COLUMNS)
-        judge.prepare(item_of(cell.task, row) for batch in rows_of for row in batch)
-    if is_lmms_eval(cell.task.task):
-        Endpoint.answers = StoredAnswers(store)
+    judge = judging.prepared()
     columns = schema(judge.components, cell.task.report_by, cell.task.group_fields)
-    verdicts, seen = StreamDigest(), Counter[tuple[str, str]]()
-    rows, stored = 0, cell.outputs(store).lookup("item_id", "sample", "request_key")
+    verdicts, seen, rows = StreamDigest(), Counter[tuple[str, str]](), 0
     with spool() as file:  # flat memory, and one commit for all or nothing
         with pa.ipc.new_stream(file, columns) as sink, asyncio.Runner() as runner:
-            for batch in questions(store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
-                judged = runner.run(_judge_chunk(cell, stored, judge, batch, rows // cell.repeats))
+            for chunk in judging.chunks():
+                judged = runner.run(_judge_chunk(cell, judge, chunk, rows // cell.repeats))
                 for row in judged:
                     said = [row[name] for name in ("item_id", "sample", "score", "answer", "flags")]
-                    verdicts.add(json.dumps([*said, row["results"]] if row["results"] else said))
+                    said += [row["results"]] if row["results"] else []
+                    said += [row[f"value_{name}"] for name in judge.components] if judging.asks else []
+                    verdicts.add(json.dumps(said))
                     if row["unscored"]:
                         seen["reasons", row["unscored"].split(":")[0]] += 1
                     seen.update(("flags", flag) for flag in row["flags"])
@@ -103,56 +103,30 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
         file.seek(0)
         table.replace(iter(pa.ipc.open_stream(file)), columns)
     counts = {kind: {n: c for (k, n), c in seen.items() if k == kind} for kind in ("reasons", "flags")}
-    details = {"unscored": sum(counts["reasons"].values()), **counts}
+    details = {"unscored": sum(counts["reasons"].values()), **counts, **judging.details()}
     version = digest([key, verdicts.hexdigest()])
-    finish(store, cell, "scores", key=key, version=version, n_rows=rows, run_id=run_id, details=details)
+    missing = judging.missing()
+    kept_as = incomplete_key(key) if missing else key
+    finish(store, cell, "scores", key=kept_as, version=version, n_rows=rows, run_id=run_id, details=details)
+    if missing:
+        raise JudgingIncomplete(
+            f"{cell.checkpoint.key} on {cell.task.task}: {details['unscored']} of {rows} samples are unscored "
+            f"({missing}). The judge's answers so far are kept: run the cell again and only the rest is asked."
+        )
     return Scored(version, rows, **details)
 
 
-async def _judge_chunk(
-    cell: Cell, stored: Lookup, judge: Judge, batch: Sequence[Question], position: int
-) -> list[dict[str, Any]]:
-    answers = _answers(cell, stored, batch)
-    asked = [(q, sample, answers.get((q.item.id, sample))) for q in batch for sample in range(cell.repeats)]
-    with_answer = [(q, row) for q, _, row in asked if row is not None]
-    responses = [_response(row, _seen_tags(cell, judge)) for _, row in with_answer]
-    judged = iter(await judge.judge_many([q.item for q, _ in with_answer], responses))
-    verdicts = [_without_answer(q) if row is None else next(judged) for q, _, row in asked]
-    places = {q.item.id: position + i for i, q in enumerate(batch)}
+async def _judge_chunk(cell: Cell, judge: Judge, chunk: Chunk, position: int) -> list[dict[str, Any]]:
+    items = [item for _, item, _, _, response in chunk if response is not None]
+    responses = [response for *_, response in chunk if response is not None]
+    judged = iter(await judge.judge_many(items, responses))
     return [
-        _score_row(cell.task, q, sample, places[q.item.id], row, verdict, judge.components)
-        for (q, sample, row), verdict in zip(asked, verdicts, strict=True)
-    ]
-
-
-def _answers(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
-    """The stored row of each (item, sample) for exactly this cell's request; the first, if two writers met."""
-    expected = [
-        (q.item.id, sample, request_key(cell.settings, q.inputs, sample, q.item.id if cell.by_item else None))
-        for q in batch
-        for sample in range(cell.repeats)
-    ]
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in stored.find(expected):
-        found.setdefault((row["item_id"], row["sample"]), row)
-    return found
-
-
-def _seen_tags(cell: Cell, judge: Judge) -> Tags:
-    """What is taken out of a text before it is judged: nothing for `extract: {strip_reasoning: false}`."""
-    extraction = getattr(judge, "extraction", None)
-    return cell.reasoning_tags if extraction is None or extraction.strip_reasoning else ()
-
-
-def _response(row: dict[str, Any], tags: Tags) -> Response:
-    """The stored response, its reasoning apart by the tags of today, which need not be those it was stored with.
-
-    A refusal by the endpoint is the model's answer, not a fault of the way to it.
-    """
-    response = separated(whole(response_of(row)), tags)
-    if response.error is not None and response.error.kind == "refused":
-        return Response(response.id, text="", finish_reason="content_filter")
-    return response
+        _score_row(
+            cell.task, q, sample, position + i // cell.repeats, row,
+            _without_answer(q) if row is None else next(judged), judge.components,
+        )
+        for i, (q, _, sample, row, _) in enumerate(chunk)
+    ]  # fmt: skip
 
 
 def _without_answer(q: Question) -> Verdict:

@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eval_assets.reporting import overall, view
+from eval_assets.reporting import judging, overall, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import interval_plot, learning_curve
@@ -51,6 +51,7 @@ def cell_markdown(report: Data, comparisons: Sequence[Data] = ()) -> str:
         parts.append(_breakdown(part))
     if not report["by"] and len(report["metrics"]) > 1:
         parts.append(image("all metrics", interval_plot(view.metric_rows(report))))
+    parts += _judging(report.get("judging"))
     parts.append(_left_out(report))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -140,6 +141,19 @@ def _breakdown(part: Data) -> str:
     more = len(part["rows"]) - len(rows)
     said = table([plain(part["field"]), ">n", *(f">{plain(m)}, %" for m in part["metrics"])], rows)
     return said + (f"\n\nand {more} more: see the JSON report" if more > 0 else "")
+
+
+def _judging(block: Data | None) -> list[str]:
+    """What the judge is worth: sentences, figures, and the table of its verdicts against people's."""
+    if not block:
+        return []
+    rows = [[plain(f.name), plain(f.value), plain(f.interval), plain(f.meaning)] for f in judging.figures(block)]
+    parts = [plain(" ".join(judging.judging_lines(block)))]
+    parts += [table(["judge", ">value", f">{LEVEL} interval", "what it is"], rows)] if rows else []
+    if found := judging.confusion(block):
+        heads, counts = found
+        parts.append(table([heads[0], *(f">{head}" for head in heads[1:])], counts))
+    return parts
 
 
 def _left_out(report: Data) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting import overall, stability, view
+from eval_assets.reporting import judging, overall, stability, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import difference_plot, interval_plot, interval_strip, learning_curve
@@ -70,6 +70,7 @@ def _section(data: Data, task: str) -> dict[str, Any]:
         "steps": view.steps(history) if len(history) > 1 else [],
         "breakdowns": view.breakdowns(report),
         "stability": _stability(report.get("stability")),
+        "judging": _judging(report.get("judging")),
         "flags": view.rates(report, "flags"),
         "unscored": view.rates(report, "unscored"),
         "bounds": view.bounds(report),
@@ -117,6 +118,13 @@ def _forest(data: Data) -> dict[str, Any] | None:
         said += f" Paired differences to {column['name']}; filled: p < 0.05, Holm-corrected over tasks."
     other = column["name"] if column else ""
     return {**figure(suite_forest(rows, other), said), "narrow": _svg(suite_forest(rows, other, narrow=True))}
+
+
+def _judging(block: Data | None) -> dict[str, Any] | None:
+    if not block:
+        return None
+    lines = judging.judging_lines(block)
+    return {"lines": lines, "figures": judging.figures(block), "confusion": judging.confusion(block)}
 
 
 def _stability(block: Data | None) -> dict[str, Any] | None:

@@ -96,6 +96,18 @@ _JOB = pa.schema(
     ]
 )
 
+# What people said of a checkpoint's answers, to hold a judge against.
+_HUMAN_LABEL = pa.schema(
+    [
+        ("checkpoint", _TEXT),
+        ("task", _TEXT),
+        ("item_id", _TEXT),
+        ("label", _TEXT),  # as it was given: a grade, or a number on the judge's scale
+        ("source", _TEXT),  # the file's name
+        ("at", _TIME),
+    ]
+)
+
 _SUMMARY = pa.schema(
     [
         ("checkpoint", _TEXT),
@@ -136,6 +148,15 @@ _IMPORT = pa.schema(
 
 def checkpoints(store: Store) -> KeyedTable:
     return KeyedTable(store.table("checkpoints"), _CHECKPOINT, ["checkpoint"])
+
+
+def judge_models(store: Store) -> KeyedTable:
+    """Models that judge, with the fingerprints they had when they were looked at last."""
+    return KeyedTable(store.table("judge_models"), _CHECKPOINT, ["checkpoint"])
+
+
+def human_labels(store: Store) -> KeyedTable:
+    return KeyedTable(store.table("human_labels"), _HUMAN_LABEL, ["checkpoint", "task", "item_id"])
 
 
 def datasets(store: Store) -> KeyedTable:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from eval_assets.pipeline.cell import Cell, Variant, plan_cell
 from eval_assets.pipeline.comparisons import compare_with_others
@@ -17,7 +19,7 @@ from eval_assets.pipeline.scoring import judge_cell
 from resources.models.checkpoint import Checkpoint
 from resources.store import Store
 from task_defs import TaskDef
-from tests.conftest import Endpoint
+from tests.conftest import Endpoint, Reply, Seen, TaskFolder
 
 
 def quiet(line: str) -> None:
@@ -81,3 +83,44 @@ def _rows(count: int, **more: Any) -> list[dict[str, Any]]:
 def rows() -> Callable[..., list[dict[str, Any]]]:
     """`count` questions with the answer yes: q0, q1, ..."""
     return _rows
+
+
+class Judged:
+    """A task with an asked judge. The endpoint answers questions as `answers` says and judges as `verdict` says."""
+
+    def __init__(self, bench: Bench, folder: TaskFolder, where: Path) -> None:
+        self.bench, self.folder, self.where = bench, folder, where
+        self.endpoint: Endpoint = bench.endpoint
+        self.answers: Any = lambda question: "yes"
+        self.verdict: Any = lambda request: Reply('{"reason": "so", "score": 1}')
+        self.endpoint.answer = self._answer
+        self.models: dict[str, Any] = {"default": self.entry()}
+        self.configure()
+
+    def entry(self, source: str = "judge", **args: Any) -> dict[str, Any]:
+        return {"model": "openai", "source": source, **self.endpoint.args(max_retries=0, **args)}
+
+    def configure(self, **models: Any) -> None:
+        self.models |= models
+        self.where.write_text(yaml.safe_dump({"judge_models": self.models}))
+
+    def task(self, **judge: Any) -> Any:
+        return self.folder.task(judge={"name": "llm", **judge})
+
+    def scored(self, task: Any, variant: Variant | None = None) -> list[dict[str, Any]]:
+        return self.bench.scored(task, variant)
+
+    def asked_of_judges(self) -> list[Seen]:
+        return [seen for seen in self.endpoint.seen if seen.body["model"] != "gpt"]
+
+    def _answer(self, request: Seen, number: int) -> Reply:
+        if request.body["model"] == "gpt":
+            return Reply(self.answers(request.text))
+        return self.verdict(request)
+
+
+@pytest.fixture
+def judged(bench: Bench, folder: TaskFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: Any) -> Judged:
+    monkeypatch.setenv("EVAL_CONFIG", str(tmp_path / "evals.yaml"))
+    folder.rows(rows(6))
+    return Judged(bench, folder, tmp_path / "evals.yaml")

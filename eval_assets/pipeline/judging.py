@@ -1,0 +1,187 @@
+"""Asking judge models what is not stored yet; every judge answer is durable within a second of arriving.
+
+All that the cell's answers need is asked first, as one stream for each judge model, many in flight. Verdicts are then
+made from the store alone, so that aggregating again asks nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eval_assets.pipeline.answered import place, stored_hashes
+from eval_assets.pipeline.infer import GIVE_UP_AFTER
+from eval_assets.pipeline.judge_models import JudgeModel
+from eval_assets.pipeline.prefetch import chain, prefetched
+from eval_assets.pipeline.writer import RowWriter
+from judges.asking import Ask, Reply
+from judges.llm_base import NOT_REACHED, LLMJudge
+from resources.models import LMM, Instance, Message, ModelUnusable, Response
+from resources.models.base import PERMANENT
+from resources.models.budget import Spend
+from resources.models.reasoning import separated
+from resources.store import Store
+from resources.store.lookup import Lookup
+from resources.store.outputs import Asked, response_of, row_of
+
+# (items, responses) of a cell, chunk by chunk, in the data set's order.
+Pairs = Callable[[], Iterable[tuple[Sequence[Any], Sequence[Any]]]]
+
+
+class JudgingIncomplete(RuntimeError):
+    """Some judge requests failed in a way that may pass; every judge answer that came is kept."""
+
+
+@dataclass
+class AskedModel:
+    """What one judge model was asked now. problem: why it could not be asked on, if it could not."""
+
+    asked: int = 0
+    reused: int = 0
+    failed: int = 0
+    causes: dict[str, int] = field(default_factory=dict)
+    spend: Spend = field(default_factory=Spend)
+    problem: str = ""
+
+    def record(self, model: JudgeModel) -> dict[str, Any]:
+        """JSON-able, for the run's metadata."""
+        counts = {"asked": self.asked, "reused": self.reused, "failed": self.failed}
+        return {**{k: v for k, v in counts.items() if v}, **self.spend.record(model.prices)}
+
+    def fault(self) -> str:
+        """Why answers are missing; "" where none are."""
+        causes = "; ".join(f"{count} x {cause}" for cause, count in self.causes.items())
+        return self.problem or causes
+
+
+def ask_judges(
+    judge: LLMJudge,
+    models: Sequence[JudgeModel],
+    pairs: Pairs,
+    store: Store,
+    *,
+    run_id: str,
+    log: Callable[[str], None],
+) -> dict[str, AskedModel]:
+    """Ask every judge model what this cell's answers need and nobody has asked it yet; by its name, what was done.
+
+    A judge model that cannot be reached leaves the others alone: what it did not answer is told in `problem`.
+    """
+
+    async def all_of_them() -> list[AskedModel]:
+        return list(await asyncio.gather(*(_Asking(judge, m, pairs, store, run_id, log).run() for m in models)))
+
+    return dict(zip((m.name for m in models), asyncio.run(all_of_them()), strict=True))
+
+
+class _Asking:
+    """One pass over a cell's answers for one judge model."""
+
+    def __init__(
+        self, judge: LLMJudge, model: JudgeModel, pairs: Pairs, store: Store, run_id: str, log: Callable[[str], None]
+    ) -> None:
+        self.judge, self.model, self.pairs, self.run_id, self.log = judge, model, pairs, run_id, log
+        self.table = model.answers(store)
+        _, self.stored = stored_hashes(self.table)
+        self.seen: set[int] = set()
+        self.pending: dict[str, Asked] = {}
+        self.done = AskedModel()
+
+    async def run(self) -> AskedModel:
+        instances = prefetched(self._chunks())
+        try:
+            first = await anext(instances, None)
+            if first is not None:  # else no model is loaded
+                async with self.model.model(self.log) as model:
+                    await self._ask(model, chain(first, instances))
+        except ModelUnusable as error:
+            self.done.problem = str(error)
+        finally:
+            await instances.aclose()
+        if self.done.asked:
+            self.table.compact()
+            said = ", ".join(f"{name} {value:g}" for name, value in self.done.spend.record(self.model.prices).items())
+            self.log(f"judge {self.model.name}: asked {self.done.asked}, known {self.done.reused}{said and ', '}{said}")
+        return self.done
+
+    async def _ask(self, model: LMM, instances: AsyncIterator[Instance]) -> None:
+        in_a_row = 0
+        responses = model.generate_until(instances)
+        # Closed before the requests are: its workers may be waiting for the next of them.
+        async with contextlib.aclosing(responses), RowWriter(self.table.append) as writer:
+            async for response in responses:
+                asked = self.pending.pop(response.id)
+                if response.error is not None and response.error.kind not in PERMANENT:
+                    in_a_row += 1
+                    self._failed(response)
+                    if in_a_row >= GIVE_UP_AFTER:
+                        raise ModelUnusable(f"{in_a_row} requests failed one after another: {self.done.fault()}")
+                    continue
+                in_a_row = 0
+                self.done.asked += 1
+                self.done.spend.add(response.usage)
+                await writer.add(row_of(asked, separated(response, self.model.reasoning_tags), self.run_id))
+
+    def _failed(self, response: Response) -> None:
+        assert response.error is not None
+        self.done.failed += 1
+        cause = f"{response.error.kind}: {response.error.message[:200]}"
+        if cause in self.done.causes or len(self.done.causes) < 10:
+            self.done.causes[cause] = self.done.causes.get(cause, 0) + 1
+
+    def _chunks(self) -> Iterator[list[Instance]]:
+        for items, responses in self.pairs():
+            asks = (a for i, r in zip(items, responses, strict=True) for a in self.judge.asks(i, r))
+            yield [self._instance(ask, key) for ask, key in self._new(asks)]
+
+    def _new(self, asks: Iterable[Ask]) -> Iterator[tuple[Ask, str]]:
+        """Requests that are neither stored nor being made: equal answers to equal questions are judged once."""
+        for ask in asks:
+            if ask.model != self.model.name:
+                continue
+            key = self.model.request_key(ask)
+            if hash(key) in self.seen or place(self.stored, hash(key)) is not None:
+                self.done.reused += 1
+                continue
+            self.seen.add(hash(key))
+            yield ask, key
+
+    def _instance(self, ask: Ask, key: str) -> Instance:
+        self.pending[key] = Asked(ask.item_id, ask.sample, key)
+        messages = tuple(Message(role, (("text", text),)) for role, text in ask.messages)
+        return Instance(
+            messages=messages, gen_kwargs=self.model.sent(ask), id=key, item_id=ask.item_id, sample=ask.sample
+        )  # fmt: skip
+
+
+class StoredReplies:
+    """A judge's client that answers from the store: what was asked before, by whichever run."""
+
+    def __init__(self, models: Sequence[JudgeModel], store: Store, faults: dict[str, str]) -> None:
+        self._models = {m.name: m for m in models}
+        self._stored: dict[str, Lookup] = {m.name: m.answers(store).lookup("request_key") for m in models}
+        self._faults = faults
+
+    async def ask(self, asks: Sequence[Ask]) -> list[Reply]:
+        keys = [self._models[ask.model].request_key(ask) for ask in asks]
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for name, stored in self._stored.items():
+            wanted = {(key,) for ask, key in zip(asks, keys, strict=True) if ask.model == name}
+            for row in stored.find(wanted):
+                found.setdefault((name, row["request_key"]), row)  # the first, if two writers met
+        return [self._reply(ask.model, found.get((ask.model, key))) for ask, key in zip(asks, keys, strict=True)]
+
+    def _reply(self, name: str, row: dict[str, Any] | None) -> Reply:
+        if row is None:
+            fault = self._faults.get(name) or "it has not been asked"
+            return Reply(failure=f"{NOT_REACHED}: {name}: {fault}"[:300])
+        response = response_of(row)
+        if response.error is not None:
+            kind = "judge refused" if response.error.kind == "refused" else "judge could not read it"
+            return Reply(failure=f"{kind}: {name}: {response.error.kind}: {response.error.message}"[:300])
+        if response.finish_reason == "content_filter":
+            return Reply(failure=f"judge refused: {name}: {response.text}"[:300])
+        return Reply(response.text, cut_off=response.finish_reason == "length")

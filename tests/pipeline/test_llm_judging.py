@@ -1,0 +1,304 @@
+"""Judges that ask a model, over the wire: what is asked, what is kept, what is asked again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from eval_assets.pipeline.infer import infer
+from eval_assets.pipeline.judge_models import JudgeNotConfigured, judge_model
+from eval_assets.pipeline.judging import JudgingIncomplete
+from eval_assets.pipeline.planning import need_of
+from eval_assets.pipeline.scoring import judge_cell, scores_of
+from eval_assets.results import outputs
+from resources.models import ModelUnusable
+from tests.conftest import Reply, Seen
+from tests.pipeline.conftest import Judged, quiet
+
+
+def test_the_judge_sees_question_reference_and_answer_and_is_held_to_a_schema(judged: Judged) -> None:
+    judged.answers = lambda question: f"I say yes to {question}"
+    scores = judged.scored(judged.task(rubric="Be strict."))
+    assert [row["score"] for row in scores] == [1.0] * 6
+    asked = judged.asked_of_judges()
+    assert len(asked) == 6
+    first = next(seen for seen in asked if "Question 0?" in seen.text)
+    assert "I say yes to Question 0?" in first.text
+    assert "Be strict." in first.text
+    assert "yes\n[End of reference" in first.text
+    schema = first.body["response_format"]["json_schema"]["schema"]
+    assert schema["required"] == ["reason", "score"]
+    assert first.body["temperature"] == 0
+
+
+def test_judging_again_asks_nothing_and_a_changed_prompt_asks_only_the_judge(judged: Judged) -> None:
+    judged.answers = lambda question: f"yes to {question}"
+    judged.scored(judged.task())
+    before = len(judged.endpoint.seen)
+    judged.scored(judged.task())
+    assert len(judged.endpoint.seen) == before
+    # Another aggregation of the same answers: parameters that reach no prompt.
+    judged.scored(judged.task(none=None, ratios={"r": {"numerator": {"score": 1}, "denominator": {"score": 2}}}))
+    assert len(judged.endpoint.seen) == before
+    judged.scored(judged.task(rubric="Be kind."))
+    new = judged.endpoint.seen[before:]
+    assert len(new) == 6
+    assert {seen.body["model"] for seen in new} == {"judge"}
+    # And back: the first prompt's answers are still there.
+    judged.scored(judged.task())
+    assert len(judged.endpoint.seen) == before + 6
+
+
+def test_equal_answers_to_equal_questions_are_judged_once(judged: Judged, rows: Any) -> None:
+    judged.folder.rows([{**row, "question": "Which?"} for row in rows(6)])
+    judged.scored(judged.task())
+    assert len(judged.asked_of_judges()) == 1
+
+
+def test_the_judge_models_name_endpoint_and_snapshot_are_part_of_the_scores_version(judged: Judged) -> None:
+    task = judged.task()
+    judged.scored(task)
+    assert need_of(judged.bench.store, "m", task).stage != "judge_scores"
+    judged.configure(default=judged.entry(snapshot="2026-01"))
+    assert need_of(judged.bench.store, "m", task).stage == "judge_scores"
+    judged.configure(default=judged.entry("other-judge"))
+    need = need_of(judged.bench.store, "m", task)
+    assert (need.stage, need.reason) == ("judge_scores", "labels or judge changed")
+    # A price or another concurrency is no other judge.
+    judged.configure(default=judged.entry(concurrency=2, price_in=1, price_out=2))
+    assert need_of(judged.bench.store, "m", task).stage != "judge_scores"
+
+
+def test_a_judge_that_is_not_configured_is_told_before_anything_is_asked(judged: Judged) -> None:
+    task = judged.task(model="gpt-judge")
+    judged.configure(**{"gpt_judge": judged.entry()})
+    cell = judged.bench.cell(task)
+    with pytest.raises(
+        JudgeNotConfigured, match=r"'gpt-judge' is not configured \(did you mean gpt_judge\?\).*judge_models"
+    ):
+        infer(cell, judged.bench.store, run_id="r", log=quiet)
+    assert judged.endpoint.seen == []
+
+
+def test_an_alias_leads_to_models_yaml(judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text(yaml.safe_dump({"models": {"big": judged.entry("big-judge")}}))
+    monkeypatch.setenv("EVAL_MODELS", str(models))
+    judged.configure(default="big")
+    judged.scored(judged.task())
+    assert {seen.body["model"] for seen in judged.asked_of_judges()} == {"big-judge"}
+
+
+def test_a_key_in_the_configuration_is_refused_unrepeated(judged: Judged) -> None:
+    judged.configure(default={**judged.entry(), "api_key": "sk-secret"})
+    with pytest.raises(ModelUnusable) as error:
+        judge_model(judged.bench.store, "default", "birds")
+    assert "sk-secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("The answer is quite good, I would say.", "judge gave no verdict"),
+        ("", "judge answered nothing"),
+        ("这个答案是正确的", "judge gave no verdict"),
+        ('{"score": 1} ... on reflection {"score": 0}', "judge gave several verdicts"),
+        ('{"score": 7}', "judge gave no verdict"),
+    ],
+)
+def test_what_cannot_be_read_is_unscored_with_its_reason_and_not_asked_again(
+    judged: Judged, said: str, reason: str
+) -> None:
+    judged.verdict = lambda request: Reply(said)
+    rows = judged.scored(judged.task())
+    assert all(row["score"] is None for row in rows)
+    assert {row["unscored"].partition(":")[0] for row in rows} == {reason}
+    report = judged.bench.report(judged.task())
+    assert report["coverage"] == 0
+    assert report["unscored"] == {reason: 6}
+    assert len(judged.asked_of_judges()) == 6
+
+
+def test_a_judge_that_refuses_or_is_cut_off_is_its_own_reason(judged: Judged) -> None:
+    judged.answers = lambda question: f"yes to {question}"
+
+    def verdict(request: Seen) -> Reply:
+        if "Question 0?" in request.text:
+            return Reply("", finish_reason="content_filter")
+        if "Question 1?" in request.text:
+            return Reply('{"reason": "well, ', finish_reason="length")
+        return Reply('{"score": 0.5}')
+
+    judged.verdict = verdict
+    scores = judged.scored(judged.task())
+    assert [row["score"] for row in scores] == [None, None, 0.5, 0.5, 0.5, 0.5]
+    assert scores[0]["unscored"].startswith("judge refused: default")
+    assert scores[1]["unscored"].startswith("judge was cut off")
+
+
+def test_the_models_own_silence_and_refusals_are_wrong_and_cost_no_judge(judged: Judged) -> None:
+    said = {"0": "", "1": "I'm sorry, but I can't help with that.", "2": "I'm sorry, but there is no bird in it."}
+    judged.answers = lambda question: said.get(question.removeprefix("Question ").rstrip("?"), "yes")
+    scores = judged.scored(judged.task())
+    assert [row["score"] for row in scores] == [0, 0, 1, 1, 1, 1]
+    assert [row["flags"] for row in scores[:3]] == [["empty"], ["refusal"], []]
+    assert len(judged.asked_of_judges()) == 4
+
+
+def test_an_endpoint_that_is_down_leaves_scores_unscored_fails_the_run_and_is_asked_again(judged: Judged) -> None:
+    judged.answers = lambda question: f"yes to {question}"
+    down = {"Question 2?", "Question 4?"}
+
+    def verdict(request: Seen) -> Reply:
+        broken = any(question in request.text for question in down)
+        return Reply("no", status=500) if broken else Reply('{"score": 1}')
+
+    judged.verdict = verdict
+    task = judged.task()
+    cell = judged.bench.cell(task)
+    infer(cell, judged.bench.store, run_id="r", log=quiet)
+    with pytest.raises(JudgingIncomplete, match=r"2 of 6 samples are unscored .*server: 500.* are kept"):
+        judge_cell(cell, judged.bench.store, run_id="r", log=quiet)
+    table = scores_of(judged.bench.store, "m", task.task).dataset().to_table().to_pylist()
+    assert [row["score"] for row in table] == [1, 1, None, 1, None, 1]
+    assert table[2]["unscored"].startswith("judge not reached: default")
+    need = need_of(judged.bench.store, "m", task)
+    assert (need.stage, need.reason) == ("judge_scores", "judge answers are missing")
+    down.clear()
+    before = len(judged.asked_of_judges())
+    judge_cell(cell, judged.bench.store, run_id="r", log=quiet)
+    assert len(judged.asked_of_judges()) == before + 2
+    assert need_of(judged.bench.store, "m", task).stage == "statistical_report"
+
+
+def test_a_spent_budget_stops_the_judge_and_keeps_what_it_said(judged: Judged) -> None:
+    judged.answers = lambda question: f"yes to {question}"
+    judged.configure(default=judged.entry(max_total_tokens=30, concurrency=1))
+    task = judged.task()
+    cell = judged.bench.cell(task)
+    infer(cell, judged.bench.store, run_id="r", log=quiet)
+    with pytest.raises(JudgingIncomplete, match="the budget of this run is spent"):
+        judge_cell(cell, judged.bench.store, run_id="r", log=quiet)
+    asked = len(judged.asked_of_judges())
+    assert 0 < asked < 6
+    judged.configure(default=judged.entry())
+    judge_cell(cell, judged.bench.store, run_id="r", log=quiet)
+    assert len(judged.asked_of_judges()) == 6
+
+
+def test_k_samples_give_their_spread_and_each_runs_score(judged: Judged) -> None:
+    judged.answers = lambda question: f"yes to {question}"
+    said = iter([0, 1, 1] * 6)
+    judged.configure(default=judged.entry(concurrency=1))
+    judged.verdict = lambda request: Reply(json.dumps({"score": next(said)}))
+    scores = judged.scored(judged.task(samples=3, generation={"temperature": 1, "max_tokens": 64}))
+    assert len(judged.asked_of_judges()) == 18
+    assert all(row["score"] == pytest.approx(2 / 3) for row in scores)
+    assert all(row["value_judge_sd"] == pytest.approx((1 / 3) ** 0.5) for row in scores)
+    assert [scores[0][f"value_run{k}_score"] for k in (1, 2, 3)] == [0, 1, 1]
+
+
+def test_a_panel_is_averaged_and_one_that_refuses_is_left_out(judged: Judged) -> None:
+    judged.answers = lambda question: f"yes to {question}"
+    judged.configure(a=judged.entry("a"), b=judged.entry("b"))
+
+    def verdict(request: Seen) -> Reply:
+        if request.body["model"] == "a":
+            return Reply('{"score": 1}')
+        return Reply("", finish_reason="content_filter") if "Question 0?" in request.text else Reply('{"score": 0}')
+
+    judged.verdict = verdict
+    scores = judged.scored(judged.task(model=["a", "b"]))
+    assert [row["score"] for row in scores] == [1, 0.5, 0.5, 0.5, 0.5, 0.5]
+    assert scores[1]["value_by_a"] == 1
+    assert scores[1]["value_by_b"] == 0
+    assert (scores[0]["value_judge_asked"], scores[0]["value_judge_read"]) == (2, 1)
+
+
+def test_a_prompt_file_of_the_tasks_folder_is_part_of_the_judge(judged: Judged) -> None:
+    file = judged.folder.path / "rate.j2"
+    file.write_text("Rate {{ answer }} to {{ doc.question }} from {{ low }} to {{ high }}.")
+    judged.verdict = lambda request: Reply("4")
+    scores = judged.scored(judged.task(prompt="rate.j2", scale=[0, 5], read="number"))
+    assert scores[0]["score"] == pytest.approx(0.8)
+    assert judged.asked_of_judges()[0].text.startswith("Rate yes to Question")
+    before = len(judged.endpoint.seen)
+    file.write_text("Please rate {{ answer }} to {{ doc.question }} from {{ low }} to {{ high }}.")
+    judged.scored(judged.task(prompt="rate.j2", scale=[0, 5], read="number"))
+    assert {seen.body["model"] for seen in judged.endpoint.seen[before:]} == {"judge"}
+    assert len(judged.endpoint.seen) == before + 6
+
+
+def test_pairs_are_asked_in_both_orders_against_another_checkpoints_answers(judged: Judged) -> None:
+    judged.answers = lambda question: f"better {question}"
+    task = judged.folder.task(judge={"name": "llm_pairwise", "baseline_checkpoint": "base"})
+    cell = judged.bench.cell(task, key="m")
+    with pytest.raises(LookupError, match="no checkpoint 'base'"):
+        infer(cell, judged.bench.store, run_id="r", log=quiet)
+    judged.bench.point("base", extra={"a": 1})
+    infer(cell, judged.bench.store, run_id="r", log=quiet)
+    with pytest.raises(ModelUnusable, match="base, the baseline of the judge of birds, has no complete answers"):
+        judge_cell(cell, judged.bench.store, run_id="r", log=quiet)
+    judged.answers = lambda question: f"worse {question}"
+    judged.bench.infer(task, key="base", extra={"a": 1})
+
+    def verdict(request: Seen) -> Reply:
+        if "Question 5?" in request.text:
+            return Reply('{"verdict": "A"}')  # whatever stands first
+        return Reply(json.dumps({"verdict": "A" if "[Answer A]\nbetter" in request.text else "B"}))
+
+    judged.verdict = verdict
+    judge_cell(cell, judged.bench.store, run_id="r", log=quiet)
+    table = scores_of(judged.bench.store, "m", task.task).dataset().to_table().to_pylist()
+    assert [row["score"] for row in table] == [1, 1, 1, 1, 1, 0.5]
+    assert [row["value_swap_disagrees"] for row in table] == [0, 0, 0, 0, 0, 1]
+    assert [row["value_first_wins"] for row in table] == [0.5] * 5 + [1]
+    assert len(judged.asked_of_judges()) == 12
+    assert outputs("m", task.task, judged.bench.store).num_rows == 6
+
+
+def test_cells_of_different_judges_are_not_compared(judged: Judged) -> None:
+    from eval_assets.pipeline.comparing import NotComparable, compare_cells
+
+    task = judged.task()
+    judged.scored(task)
+    judged.configure(default=judged.entry("another"))
+    judged.bench.scored(task, key="n", extra={"a": 1})
+    with pytest.raises(NotComparable, match="m and n on birds were judged by different judge models"):
+        compare_cells(judged.bench.store, task, "m", "n")
+    judged.scored(task)
+    assert compare_cells(judged.bench.store, task, "m", "n")[0]["mean_diff"] == 0
+
+
+def test_a_local_judge_is_told_by_its_folders_content_and_hashed_when_it_changes(
+    judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers come from the endpoint here: what is looked at is who it is, and when that is hashed."""
+    from eval_assets.pipeline import judge_models, registering
+    from resources.models.openai import OpenAIModel
+
+    folder = tmp_path / "judge"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"a": 1}')
+    monkeypatch.setattr(registering, "folder_problem", lambda folder, args: None)
+    monkeypatch.setattr(
+        judge_models, "build_model", lambda *args, **more: OpenAIModel("judge", **judged.endpoint.args(max_retries=0))
+    )
+    judged.configure(default={"model": "transformers", "source": str(folder)})
+    task = judged.task()
+    judged.scored(task)
+    assert "response_format" not in judged.asked_of_judges()[0].body
+    assert need_of(judged.bench.store, "m", task).stage != "judge_scores"
+    before = len(judged.asked_of_judges())
+    judged.scored(task)
+    assert len(judged.asked_of_judges()) == before
+    (folder / "config.json").write_text('{"a": 2}')
+    need = need_of(judged.bench.store, "m", task)
+    assert (need.stage, need.reason) == ("judge_scores", "labels or judge changed")
+    judged.scored(task)
+    assert len(judged.asked_of_judges()) == 2 * before
+    assert need_of(judged.bench.store, "m", task).stage != "judge_scores"
