@@ -29,7 +29,7 @@ def item(task: TaskDef, shown: Shown) -> dict[str, Any]:
         "id": shown.item_id, "position": shown.position, "media": media, "turns": turns,
         "target": "" if asked is None or asked.item.target is None else target_text(asked.item.target),
         "choices": list(asked.item.choices or ()) if asked else [], "samples": [sample(s) for s in shown.samples],
-        "task": task.task,
+        "task": task.task, "judge_asks": task.judge["name"] in ("llm", "llm_pairwise"),
     }  # fmt: skip
 
 
@@ -40,13 +40,13 @@ def _text(parts: Any, media: int) -> str:
 
 
 def sample(found: Sample) -> dict[str, Any]:
-    """tone: right, wrong, partly or unscored; words: the judge's, where it keeps any."""
+    """tone: right, wrong, partly or unscored."""
     v, r = found.verdict, found.response
     score = v["score"]
     tone = "unscored" if score is None else "right" if score >= 1 else "wrong" if score <= 0 else "partly"
     return {
         "number": v["sample"], "score": score, "tone": tone, "answer": v["answer"], "flags": list(v["flags"] or ()),
-        "unscored": v["unscored"], "words": v.get("judge_words"), "seconds": v["seconds"],
+        "unscored": v["unscored"], "seconds": v["seconds"],
         "tokens": v["completion_tokens"], "text": r.get("text") or "", "reasoning": r.get("reasoning") or "",
         "error": r.get("error_message"), "long": len(r.get("text") or "") > _FOLD,
         "values": {k.removeprefix("value_"): x for k, x in v.items() if k.startswith("value_") and x is not None},

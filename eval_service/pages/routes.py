@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from eval_assets import results
+from eval_assets.pipeline.judgements import judgements_of
 from eval_assets.pipeline.learning_curve import curve_data
 from eval_assets.reporting.curve import curve_page
 from eval_assets.reporting.pages import checkpoint_page
@@ -152,6 +153,13 @@ def one_item(request: Request, task: str, item_id: str) -> Response:
     if found is None:
         raise HTTPException(404, f"no checkpoint is scored on item {item_id!r} of {unslug(task)}")
     return page("item.html.j2", **found, dagster_url=_dagster(request))
+
+
+@pages.get("/words/{checkpoint}/{task}/{item_id:path}")
+def judge_words(request: Request, checkpoint: str, task: str, item_id: str) -> Response:
+    """What a judge that asks a model was shown of an item, and what it said."""
+    found = judgements_of(_store(request), unslug(checkpoint), load_task(unslug(task)), items=[item_id])
+    return page("_words.html.j2", words=found)
 
 
 @pages.get("/flips/{task}")
