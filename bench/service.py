@@ -188,6 +188,7 @@ def pages() -> dict[str, bool]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it has started goes with it
     with workspace() as folder, stub_server(folder, delay=0.05) as quick, stub_server(folder, delay=2) as slow:
         for name, count in (("short", 1000), ("medium", 600), ("long", 5000)):
             write_task(
