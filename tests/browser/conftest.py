@@ -5,12 +5,35 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.eval_service.conftest import project, served  # noqa: F401
-from tests.eval_service.test_pages import pictured  # noqa: F401
+from tests.eval_service.conftest import Served, stored_project
+from tests.eval_service.test_pages import make_pictured
+
+
+@pytest.fixture(autouse=True)
+def _own_environment() -> None:
+    """Instead of the one for other tests: the project below is one for all tests of the session."""
+
+
+@pytest.fixture(scope="session")
+def pictured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Pages change nothing, so one project serves all tests; `make_pictured` says what is in it.
+
+    Its runs happen in a thread of their own: Playwright keeps an event loop in the main one.
+    """
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ThreadPoolExecutor(1) as aside,
+        stored_project(tmp_path_factory.mktemp("pages"), patch) as project,
+    ):
+        served = Served(project)
+        aside.submit(make_pictured, served).result()
+        yield served
+        served.stop()
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +48,6 @@ def chromium() -> Iterator[Any]:
         )
         yield browser
         browser.close()
-
-
-def elsewhere(url: str) -> bool:
-    return "//127.0.0.1:" not in url and not url.startswith("data:")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+expect = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install 'eval-assets[dev]'").expect
 pytestmark = pytest.mark.browser
 
 
@@ -22,9 +23,9 @@ def test_from_the_leaderboard_to_a_flipped_item(tab, pictured):
 def test_items_are_filtered_without_leaving_the_page_and_the_address_keeps_the_view(tab, pictured):
     tab.goto(f"{pictured.url}/cells/a/birds")
     tab.get_by_label("wrong", exact=True).check()
-    tab.wait_for_function("document.querySelectorAll('article.item').length === 20")
+    expect(tab.locator("article.item")).to_have_count(20)
     tab.fill("#q", "bird 47")
-    tab.wait_for_function("document.querySelectorAll('article.item').length === 1")
+    expect(tab.locator("article.item")).to_have_count(1)
     tab.reload()
     assert tab.locator("article.item").count() == 1
     assert tab.input_value("#q") == "bird 47"
@@ -43,7 +44,7 @@ def test_the_keyboard_goes_from_item_to_item(tab, pictured):
     tab.keyboard.press("Escape")
     tab.evaluate("document.activeElement.blur()")
     tab.fill("#q", "")
-    tab.wait_for_function("document.querySelectorAll('article.item').length === 25")
+    expect(tab.locator("article.item")).to_have_count(25)
     tab.evaluate("document.querySelector('#i2').focus()")
     tab.keyboard.press("o")
     tab.wait_for_url("**/items/birds/q2")
@@ -61,7 +62,8 @@ def test_pictures_are_shown(tab, pictured):
     tab.goto(f"{pictured.url}/cells/a/birds")
     picture = tab.locator(".media img").first
     picture.scroll_into_view_if_needed()
-    tab.wait_for_function("document.querySelector('.media img').naturalWidth > 0")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 0
 
 
 def test_formulas_are_set(tab, pictured):
