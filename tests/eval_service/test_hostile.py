@@ -242,7 +242,8 @@ def test_a_follower_that_went_away_is_forgotten_and_there_is_a_limit(served, mon
     job = served.client().evaluate(checkpoint="good", tasks=["colours"])
     url = f"{served.url}/jobs/{job['job_id']}/events"
     with httpx.stream("GET", url) as one, httpx.stream("GET", url) as two:
-        next(one.iter_lines()), next(two.iter_lines())
+        lines = one.iter_lines(), two.iter_lines()  # a connection ends with its iterator
+        assert [next(of) for of in lines] == ["event: job"] * 2
         assert httpx.get(url).status_code == 429
         with pytest.raises(EvalServiceError, match="follows 2 jobs"):
             next(served.client(patience=0).events(job["job_id"]))
