@@ -19,6 +19,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from eval_assets.pipeline.ingest import ingest
+from eval_assets.pipeline.registering import identify_checkpoint
 from task_defs import load_task
 from tests.engines.conftest import STAND_IN, engines, until  # noqa: F401
 
@@ -61,18 +62,19 @@ def folder(served, engines, tmp_path, monkeypatch) -> Path:  # noqa: F811
     return made
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_a_running_job_is_followed_and_cancelled_and_gives_its_engine_back(served, engines, folder, tmp_path):  # noqa: F811
     client, seen = served.client(), []
+    job = client.evaluate_checkpoint(folder, "colours", model="stand")
+    identify_checkpoint(served.project.store, job["checkpoint"])  # else a run of its own, before the one looked at
     with daemon(tmp_path / "daemon.log"):
-        job = client.evaluate_checkpoint(folder, "colours", model="stand")
         follower = threading.Thread(target=lambda: seen.extend(client_events(served, job["job_id"])), daemon=True)
         follower.start()
 
         def cell() -> dict:
             return client.job(job["job_id"])["cells"][0]
 
-        until(lambda: cell()["state"] == "running" and (cell()["done"] or 0) >= PAUSE - 4, 150)
+        until(lambda: cell()["state"] == "running" and (cell()["done"] or 0) >= PAUSE - 4, 240)
         running = cell()
         assert running["total"] == ITEMS
         assert running["rate"] is None or running["rate"] >= 0
