@@ -16,10 +16,11 @@ from eval_assets.pipeline.registering import checked, source_signature
 from eval_assets.settings import Settings
 from eval_assets.versions import digest
 from eval_service import fetching
+from eval_service.arguments import Refused, check_arguments
 from eval_service.jobs import Job, Submission
 from eval_service.schemas import EvaluateRequest
 from eval_service.settings import ServiceSettings
-from eval_service.uploads import Uploads
+from eval_service.uploads import UploadFolders
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint, step_of
 from resources.models.configured import load_models
@@ -33,14 +34,10 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FRESH = 5.0
 
 
-class Refused(ValueError):
-    """The job asks for something that this service does not do; the message says what to change."""
-
-
 class Admission:
     """Turns requests into jobs. Raises Refused, TaskError, ModelUnusable, UnknownCheckpoint, KeyRefused."""
 
-    def __init__(self, store: Store, settings: ServiceSettings, uploads: Uploads) -> None:
+    def __init__(self, store: Store, settings: ServiceSettings, uploads: UploadFolders) -> None:
         self.store, self.settings, self.uploads = store, settings, uploads
         self._tasks: dict[str, float] = {}
         self._known: tuple[float, frozenset[str]] = (0.0, frozenset())
@@ -49,7 +46,7 @@ class Admission:
         """The job that a request asks for, and its checkpoint as it would be registered."""
         tasks = self._task_names(request.tasks, project)
         variant = Variant(request.limit, request.repeats, _generation(request.gen_kwargs))
-        point, fetched = self._checkpoint(request, project)
+        point, fetched = self._checkpoint(request, client, project)
         asked = request.model_dump(mode="json", exclude_defaults=True)
         # What the folder holds is part of it: a checkpoint that was replaced is another job, a repeated call is not.
         identity = [client, point.key, point.model, point.source, dict(point.model_args), fetched or
@@ -81,9 +78,9 @@ class Admission:
 
     # --- checkpoints --------------------------------------------------------------------------
 
-    def _checkpoint(self, request: EvaluateRequest, project: Settings) -> tuple[Checkpoint, str]:
+    def _checkpoint(self, request: EvaluateRequest, client: str, project: Settings) -> tuple[Checkpoint, str]:
         """The checkpoint, and what is still to be fetched for it."""
-        self._check_arguments(request.model_args)
+        check_arguments(request.model_args, self.settings)
         named = load_models().models
         if request.model is None:
             if request.model_args:
@@ -101,14 +98,18 @@ class Admission:
         source = source_of(request.model, request.model_args)
         if source is None:
             raise Refused(f"model {request.model!r} needs model_args: {{'pretrained': folder or hub id}}")
-        source, fetched = self._source(source, request.model, project)
+        source, fetched = self._source(source, request.model, client, project)
         args = {k: v for k, v in request.model_args.items() if k not in ("pretrained", "model")}
+        if "base" in args:
+            args["base"], elsewhere = self._source(args["base"], request.model, client, project)
+            if elsewhere:
+                raise Refused("model_args: base is a folder on the server, a hub id or an upload, not an s3:// path")
         point = self._at(source, fetched, request, args)
         return checked(_named(point, request)), fetched
 
     def _at(self, source: str, fetched: str, request: EvaluateRequest, args: Mapping[str, Any]) -> Checkpoint:
         assert request.model is not None
-        if fetched or source.startswith(str(self.uploads.folder)):
+        if fetched or Path(source).is_relative_to(self.uploads.folder):
             # The folder's own name says nothing: the run and the step are those of where it came from, or are named.
             name = request.checkpoint or fetching.name_of(fetched) or Path(source).name
             step = request.step if request.step is not None else step_of(name.rpartition(".")[2])
@@ -118,27 +119,21 @@ class Admission:
             return checkpoint_of(self.store, source, request.model, args, run=request.run, step=request.step)
         return Checkpoint(request.checkpoint or source, request.model, source, args, run=request.run, step=request.step)
 
-    def _check_arguments(self, args: Mapping[str, Any]) -> None:
-        unsafe = sorted(set(args) - self.settings.arguments)
-        if unsafe:
-            raise Refused(
-                f"model_args: {', '.join(unsafe)} cannot be given by a job. Put the model into models.yaml on the "
-                "server, or add the argument to service.model_args in evals.yaml"
-            )
-
-    def _source(self, source: str, model: str, project: Settings) -> tuple[str, str]:
+    def _source(self, source: str, model: str, client: str, project: Settings) -> tuple[str, str]:
         """Where the weights are or will be on this machine, and the `s3://` path that they come from."""
         if model in ("openai", "recorded"):
             return source, ""
         if source.startswith("upload:"):
-            return str(self.uploads.complete_folder(source.removeprefix("upload:"))), ""
+            return str(self.uploads.of(client).complete_folder(source.removeprefix("upload:"))), ""
         roots = [*self.settings.roots, *(str(w.path) for w in project.watch)]
         if source.startswith("s3://"):
+            if not fetching.is_plain(source):
+                raise Refused(f"{source!r}: give the path alone; region and endpoint are the server's to configure")
             path = fetching.tidy(source)
             if not any(r.startswith("s3://") and fetching.is_below(path, r) for r in roots):
                 raise Refused(f"{source} lies below none of service.roots in evals.yaml")
             return str(fetching.folder_for(path, self.uploads.folder)), path
-        if source.startswith(("/", ".", "~")) or Path(source).exists():
+        if source.startswith("/"):
             return str(_below(source, [Path(r).expanduser() for r in roots if "://" not in r])), ""
         if not _HUB_ID.fullmatch(source) or ".." in source:
             raise Refused(f"{source!r} is neither an absolute path nor a hub id such as owner/name")
@@ -147,7 +142,7 @@ class Admission:
 
 def _below(source: str, roots: list[Path]) -> Path:
     """The folder, links resolved, if it lies below a root."""
-    path = Path(source).expanduser().resolve()
+    path = Path(source).resolve()
     if not any(path.is_relative_to(root.resolve()) for root in roots):
         raise Refused(f"{source} lies below none of service.roots in evals.yaml")  # whether it exists is not told
     if not path.is_dir():

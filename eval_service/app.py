@@ -20,7 +20,7 @@ from eval_assets.pipeline.item_scores import NotScored
 from eval_assets.pipeline.run_scores import UnknownRun
 from eval_assets.settings import SettingsError
 from eval_service import metrics
-from eval_service.admission import Refused
+from eval_service.arguments import Refused
 from eval_service.body_limit import BodyLimit
 from eval_service.jobs import NameTaken, TooManyJobs, UnknownJob
 from eval_service.pages import routes
@@ -28,6 +28,7 @@ from eval_service.pages.render import page
 from eval_service.pages.view import LoginNeeded
 from eval_service.queue import DagsterUnreachable
 from eval_service.routes import evaluation, reading, uploading
+from eval_service.same_origin import SameOrigin
 from eval_service.service import Service
 from eval_service.settings import ServiceSettings, load_service_settings
 from eval_service.uploads import UnknownUpload, UploadRefused, WrongOffset
@@ -64,6 +65,7 @@ def create_app(service: Service | None = None, settings: ServiceSettings | None 
         app.add_exception_handler(error, _answer(status))
     app.add_middleware(metrics.Measured)
     app.add_middleware(BodyLimit, most=service.settings.max_body_kb * 1024)
+    app.add_middleware(SameOrigin, public=urlsplit(service.settings.public_url).netloc or None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(service.settings))
     app.add_exception_handler(LoginNeeded, _sign_in)
     app.add_exception_handler(RequestValidationError, _malformed)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from tenacity import AsyncRetrying, Retrying, stop_after_delay
@@ -99,9 +100,8 @@ class EvalClient:
             with attempt:
                 offset = self._call("GET", f"/uploads/{upload_id}")["missing"].get(name)
                 if offset is not None:
-                    answer(self._http.put(
-                        f"/uploads/{upload_id}/{name}", params={"offset": offset}, content=pieces(folder / name, offset)
-                    ))  # fmt: skip
+                    path, rest = f"/uploads/{upload_id}/{quote(name)}", pieces(folder / name, offset)
+                    answer(self._http.put(path, params={"offset": offset}, content=rest))
 
     def job(self, job_id: str) -> dict[str, Any]:
         """The job as it stands: state, progress and metrics of its cells."""
@@ -138,7 +138,7 @@ class EvalClient:
 
     def results(self, checkpoint: str, task: str, variant: str = "") -> dict[str, Any]:
         """A cell's report."""
-        return dict(self._call("GET", f"/results/{checkpoint}/{task}", params={"variant": variant}))
+        return dict(self._call("GET", f"/results/{quote(checkpoint)}/{quote(task)}", params={"variant": variant}))
 
     def compare(self, a: str, b: str, tasks: Sequence[str] = (), margin: float | None = None) -> list[dict[str, Any]]:
         """a minus b, item by item."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eval_assets.versions import digest
+from eval_service.uploads import is_taken
 
 _PIECE = 8 * 2**20
 # Read while a folder is copied, so that its index, which says what is missing, comes first.
@@ -24,6 +25,11 @@ _FIRST = (".json", ".jinja", ".txt", ".model")
 def tidy(uri: str) -> str:
     """The path without `.`, `..` and double slashes, so that one prefix has one spelling."""
     return "s3://" + posixpath.normpath("/" + uri.removeprefix("s3://")).lstrip("/")
+
+
+def is_plain(uri: str) -> bool:
+    """Whether it is a path and nothing else: Arrow takes an endpoint, keys and escapes from a URI as well."""
+    return not any(c in "?#%@\\" or not c.isprintable() for c in uri)
 
 
 def is_below(uri: str, root: str) -> bool:
@@ -46,12 +52,18 @@ def folder_for(uri: str, uploads: Path) -> Path:
     return uploads / f"fetched-{digest(uri)[:16]}"
 
 
-def fetch(uri: str, folder: Path) -> None:
-    """Copy what is not there yet. A file has its name when it is whole."""
+def fetch(uri: str, folder: Path, most_bytes: float) -> None:
+    """Copy what is not there yet of what an upload may hold. A file has its name when it is whole.
+
+    Names in a bucket are anybody's who may write there: one that leads out of the folder, and pickles, stay there.
+    """
     from pyarrow import fs
 
     remote, base = fs.FileSystem.from_uri(uri)
-    files = [f for f in remote.get_file_info(fs.FileSelector(base, recursive=True)) if f.type == fs.FileType.File]
+    found = remote.get_file_info(fs.FileSelector(base, recursive=True))
+    files = [f for f in found if f.type == fs.FileType.File and is_taken(posixpath.relpath(f.path, base))]
+    if (total := sum(f.size for f in files)) > most_bytes:
+        raise ValueError(f"{total / 1e9:.1f} GB, and the service takes {most_bytes / 1e9:.1f} GB at most")
     folder.mkdir(parents=True, exist_ok=True)
     for info in sorted(files, key=lambda f: (not f.path.endswith(_FIRST), f.path)):
         target = folder / posixpath.relpath(info.path, base)
@@ -70,9 +82,9 @@ def _copy(remote: Any, path: str, target: Path) -> None:
 class Fetcher:
     """Copies in the background, one after another. failed: is told of each that could not be copied."""
 
-    def __init__(self, failed: Callable[[str, str], None]) -> None:
+    def __init__(self, most_bytes: float, failed: Callable[[str, str], None]) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="fetch")
-        self._failed = failed
+        self._most_bytes, self._failed = most_bytes, failed
         self._known: set[str] = set()
 
     def want(self, uri: str, folder: Path) -> None:
@@ -82,7 +94,7 @@ class Fetcher:
 
     def _fetch(self, uri: str, folder: Path) -> None:
         try:
-            fetch(uri, folder)
+            fetch(uri, folder, self._most_bytes)
         except Exception as error:  # of any store; the job says it
             self._failed(uri, f"{uri} could not be fetched: {error}")
         finally:

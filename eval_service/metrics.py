@@ -17,6 +17,7 @@ _REGISTRY = CollectorRegistry()
 _SECONDS = Histogram(
     "eval_request_seconds", "Time to the first byte of an answer.", ["method", "route", "status"], registry=_REGISTRY
 )
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")  # a client may make up others without end
 _CELLS = Gauge("eval_wanted_cells", "Cells of the ledger by state.", ["state"], registry=_REGISTRY)
 
 
@@ -35,7 +36,8 @@ class Measured:
         async def timed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "none")  # never the path itself: it would be endless
-                _SECONDS.labels(scope["method"], route, message["status"]).observe(time.perf_counter() - began)
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                _SECONDS.labels(method, route, message["status"]).observe(time.perf_counter() - began)
             await send(message)
 
         await self.app(scope, receive, timed)

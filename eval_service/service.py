@@ -11,11 +11,12 @@ from eval_assets.settings import load_settings
 from eval_service.admission import Admission
 from eval_service.auth import Client, Gatekeeper
 from eval_service.fetching import Fetcher, folder_for, tidy
+from eval_service.followers import Followers
 from eval_service.jobs import Job, Submission, all_jobs, cancel, find_job, submit_all
 from eval_service.queue import DagsterQueue
 from eval_service.schemas import EvaluateRequest, JobView
 from eval_service.settings import ServiceSettings
-from eval_service.uploads import Uploads
+from eval_service.uploads import UploadFolders
 from eval_service.views import cell_state, view
 from eval_service.writer import GroupWriter
 from resources.store import Store
@@ -27,10 +28,11 @@ class Service:
     def __init__(self, settings: ServiceSettings, queue: DagsterQueue | None = None) -> None:
         self.settings, self.store, self.queue = settings, Store(), queue or DagsterQueue()
         self.gatekeeper = Gatekeeper(settings)
-        self.uploads = Uploads(settings.uploads_folder(self.store), settings.max_upload_gb * 1e9)
+        self.uploads = UploadFolders(settings.uploads_folder(self.store), settings.max_upload_gb * 1e9)
         self.admission = Admission(self.store, settings, self.uploads)
-        self.fetcher = Fetcher(self._could_not_fetch)
+        self.fetcher = Fetcher(settings.max_upload_gb * 1e9, self._could_not_fetch)
         self.writer = GroupWriter(self._commit)
+        self.followers = Followers()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -38,6 +40,7 @@ class Service:
             await asyncio.to_thread(self._fetch_what_is_wanted)
             yield
         self.fetcher.close()
+        self.followers.close()
 
     # --- jobs -----------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ class Token(_Strict):
     name: of the client that has it: its jobs are its own. scopes: `submit` may read too, `admin` everything.
     """
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
     env: str | None = None
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     scopes: tuple[Scope, ...] = ("submit",)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -34,21 +35,34 @@ class WrongOffset(ValueError):
         self.have = have
 
 
+class UploadFolders:
+    """A folder for each client, so that no client sees, alters or evaluates what another has sent."""
+
+    def __init__(self, folder: Path, most_bytes: float) -> None:
+        self.folder, self.most_bytes = folder, most_bytes
+        self._of: dict[str, Uploads] = {}
+
+    def of(self, client: str) -> Uploads:
+        """client: the name of a configured token, or `local`."""
+        return self._of.setdefault(client, Uploads(self.folder / "clients" / client, self.most_bytes))
+
+
 class Uploads:
-    """Below `folder`: `<id>/` what is complete, `.<id>/` what is on its way."""
+    """Of one client. Below `folder`: `<id>/` what is complete, `.<id>/` what is on its way."""
 
     def __init__(self, folder: Path, most_bytes: float) -> None:
         self.folder, self.most_bytes = folder, most_bytes
         self._writing: set[tuple[str, str]] = set()
-        self._lock = Lock()
+        self._lock, self._completing = Lock(), Lock()
 
     def begin(self, files: Sequence[UploadFile]) -> Upload:
         """Announce a folder, or find out how much of it is there. Raises UploadRefused."""
         names = [f.path for f in files]
         for name in names:
             _check_name(name)
-        if len(names) != len(set(names)):
-            raise UploadRefused("a file is named twice")
+        folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+        if len(names) != len(set(names)) or not folders.isdisjoint(names):
+            raise UploadRefused("a file is named twice, or is a folder as well")
         total = sum(f.size for f in files)
         if total > self.most_bytes:
             raise UploadRefused(f"{total / 1e9:.1f} GB, and the service takes {self.most_bytes / 1e9:.1f} GB at most")
@@ -59,7 +73,7 @@ class Uploads:
                 raise UploadRefused(f"{total / 1e9:.1f} GB do not fit on the service's disk")
             partial = self.folder / f".{upload_id}"
             partial.mkdir(parents=True, exist_ok=True)
-            (partial / _MANIFEST).write_text(json.dumps(manifest))
+            _write(partial / _MANIFEST, json.dumps(manifest))
         return self.state(upload_id)
 
     def state(self, upload_id: str) -> Upload:
@@ -109,9 +123,11 @@ class Uploads:
 
         A file whose content is not what was announced is removed, to be sent again.
         """
-        state = self.state(upload_id)
-        if state.complete:
-            return state
+        with self._completing:  # a client that lost the answer asks again while the first request still hashes
+            state = self.state(upload_id)
+            return state if state.complete else self._complete(upload_id, state)
+
+    def _complete(self, upload_id: str, state: Upload) -> Upload:
         if state.missing:
             raise UploadRefused(f"not all there yet: {', '.join(sorted(state.missing)[:5])}")
         partial = self.folder / f".{upload_id}"
@@ -146,13 +162,31 @@ def _checked_id(upload_id: str) -> str:
 
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
+    too_long = any(len(part.encode()) > 200 for part in path.parts)
     hidden = any(part.startswith(".") for part in path.parts)
-    if path.is_absolute() or hidden or "\\" in name or any(ord(c) < 32 for c in name) or str(path) != name:
+    if path.is_absolute() or hidden or too_long or "\\" in name or not name.isprintable() or str(path) != name:
         raise UploadRefused(f"{name!r} is no path inside a checkpoint folder")
     if path.suffix not in _KINDS:
         raise UploadRefused(
             f"{name}: only {', '.join(sorted(_KINDS))} are taken. Save weights as safetensors: pickles could run code"
         )
+
+
+def is_taken(name: str) -> bool:
+    """Whether a file of that name may be part of a checkpoint folder."""
+    try:
+        _check_name(name)
+    except UploadRefused:
+        return False
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    """Atomically: another request may be reading it."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(name, path)
 
 
 def _existing(folder: Path) -> Path:

@@ -24,4 +24,8 @@ def serve(
     given = {"host": host, "port": port}
     settings = ServiceSettings.model_validate(configured | {k: v for k, v in given.items() if v is not None})
     # No access log: it would hold what people look at; /metrics counts.
-    uvicorn.run(create_app(settings=settings), host=settings.host, port=settings.port, access_log=False)
+    # Followers of jobs are not waited for when it is stopped: they ask again.
+    uvicorn.run(
+        create_app(settings=settings), host=settings.host, port=settings.port, access_log=False,
+        timeout_graceful_shutdown=5,
+    )  # fmt: skip

@@ -6,8 +6,10 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from threading import Lock
 from typing import Any
+
+from cachetools import LRUCache, cached
 
 from eval_assets.pipeline.comparing import NotComparable, compare_cells, holm
 from eval_assets.pipeline.item_scores import NotScored
@@ -82,7 +84,7 @@ def _compare(
             if not cell or ours is None or theirs is None:
                 continue
             key = (store.root, task, row["checkpoint"], baseline, ours, theirs)
-            if not _is_known(key) and time.monotonic() > end:
+            if key not in _entries and time.monotonic() > end:
                 pending += 1
                 cell["against"] = {"pending": True}
                 continue
@@ -110,18 +112,13 @@ def _said(entry: dict[str, Any], *, adjusted: bool) -> dict[str, Any]:
 
 
 _Key = tuple[str, str, str, str, str, str]
-_known: set[_Key] = set()
+_entries: LRUCache[_Key, dict[str, Any] | str] = LRUCache(20_000)
 
 
-def _is_known(key: _Key) -> bool:
-    return key in _known
-
-
-@lru_cache(maxsize=20_000)
+@cached(_entries, lock=Lock())
 def _entry(key: _Key) -> dict[str, Any] | str:
     """The comparison of one cell with the baseline's, by the versions of both; in words where it was refused."""
     root, task, a, b, *_ = key
-    _known.add(key)
     try:
         return compare_cells(Store(root), load_task(task), a, b)[0]
     except (NotScored, NotComparable, TaskError) as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any, Literal, get_args
 
 import duckdb
 import pyarrow as pa
+from cachetools import LRUCache, cached
 
 from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.ingest import items_of
@@ -22,6 +23,7 @@ from task_defs import TaskDef
 PER_PAGE = 25
 Show = Literal["all", "wrong", "right", "unscored", "flagged", "disagree"]
 SHOWS: tuple[Show, ...] = get_args(Show)
+_KEPT = 256 * 2**20  # bytes of verdicts in memory; a table larger than that is read each time
 # What a filter reads of a verdict; the rest is read for the items of one page only.
 _READ = ("item_id", "position", "sample", "score", "answer", "flags", "unscored")
 _CONDITIONS: dict[Show, str] = {
@@ -62,8 +64,12 @@ class Shown:
 
 @dataclass(frozen=True)
 class Found:
-    """total: items that match; shown: those of the page; categories: field -> its values, most frequent first."""
+    """wanted: as asked for, the page one that there is. total: items that match; shown: those of the page.
 
+    categories: field -> its values, most frequent first.
+    """
+
+    wanted: Wanted
     total: int
     shown: list[Shown]
     categories: dict[str, list[str]]
@@ -80,13 +86,14 @@ def find(store: Store, task: TaskDef, checkpoint: str, variant: str, wanted: Wan
     having = "count(DISTINCT coalesce(answer, chr(0))) > 1" if wanted.show == "disagree" else "true"
     matched = f"SELECT position FROM verdicts WHERE {where} GROUP BY position HAVING {having}"  # noqa: S608
     (total,) = connection.execute(f"SELECT count(*) FROM ({matched})", given).fetchone() or (0,)  # noqa: S608
-    start = min(wanted.page, max(0, total - 1) // PER_PAGE) * PER_PAGE
+    wanted = replace(wanted, page=min(wanted.page, max(0, total - 1) // PER_PAGE))
+    start = wanted.page * PER_PAGE
     rows = connection.execute(f"{matched} ORDER BY position LIMIT {PER_PAGE} OFFSET {start}", given).fetchall()
     shown = _shown(store, task, checkpoint, dataset, [position for (position,) in rows])
-    return Found(total, shown, _categories(connection, verdicts), _flags(connection))
+    return Found(wanted, total, shown, _categories(connection, verdicts), _flags(connection))
 
 
-@lru_cache(maxsize=8)
+@cached(LRUCache(_KEPT, getsizeof=lambda table: table.nbytes), lock=Lock())
 def _verdicts(uri: str, version: int) -> pa.Table:
     """Of one version of a table, so that paging reads it once."""
     import lance

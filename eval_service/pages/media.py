@@ -12,10 +12,12 @@ from fastapi import APIRouter, Header, HTTPException, Path, Request
 from fastapi.responses import Response, StreamingResponse
 
 from eval_assets.pipeline.ingest import media_of
+from eval_service.names import named_task
 from eval_service.pages.thumbnails import thumbnail
 from eval_service.pages.view import Looking
+from eval_service.service import Service
+from resources.store import unslug
 from resources.store.media import MediaTable
-from task_defs import load_task
 
 router = APIRouter(include_in_schema=False, dependencies=[Looking])
 Sha = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -24,7 +26,8 @@ _PIECE = 2**18
 _FRESH = 60.0  # seconds for which an index of media is used
 # Only what a browser shows and never runs: SVG and HTML would be documents of this origin.
 _SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "video/", "audio/")
-_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin"}  # fmt: skip
 
 
 @router.get("/thumb/{task}/{sha}")
@@ -75,7 +78,9 @@ def _pieces(table: MediaTable, sha: str, first: int, last: int) -> Iterator[byte
 
 
 def _medium(request: Request, task: str, sha: str) -> tuple[MediaTable, str]:
-    table = _table(media_of(request.app.state.service.store, load_task(task)).uri, int(time.monotonic() / _FRESH))
+    service: Service = request.app.state.service
+    uri = media_of(service.store, named_task(service, unslug(task))).uri
+    table = _table(uri, int(time.monotonic() / _FRESH))
     try:
         return table, table.mime(sha)
     except KeyError:

@@ -21,6 +21,8 @@ _POLICY = (
 )
 SAFE_HEADERS = {
     "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+    # A page and the part of it that a script asks for have one address.
+    "Cache-Control": "private, no-cache", "Vary": "HX-Request, Cookie", "Cross-Origin-Resource-Policy": "same-origin",
 }  # fmt: skip
 
 

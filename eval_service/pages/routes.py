@@ -18,6 +18,7 @@ from eval_assets.pipeline.learning_curve import curve_data
 from eval_assets.reporting.curve import curve_page
 from eval_assets.reporting.pages import checkpoint_page
 from eval_assets.settings import load_settings
+from eval_service.names import named_task
 from eval_service.pages import board as boards
 from eval_service.pages import cell_items, cell_view, item_view, media
 from eval_service.pages.flips import flips
@@ -26,7 +27,7 @@ from eval_service.pages.view import COOKIE, Looking
 from eval_service.service import Service
 from resources.store import slug, unslug
 from resources.store.records import checkpoints
-from task_defs import load_task
+from task_defs import TaskDef
 
 router = APIRouter(include_in_schema=False)
 pages = APIRouter(include_in_schema=False, dependencies=[Looking])
@@ -40,6 +41,10 @@ _COLUMNS = (
 def _store(request: Request) -> Any:
     service: Service = request.app.state.service
     return service.store
+
+
+def _task(request: Request, task: str) -> TaskDef:
+    return named_task(request.app.state.service, unslug(task))
 
 
 # --- leaderboard ---------------------------------------------------------------------------------
@@ -77,7 +82,7 @@ def as_csv(
 
 def _plain(value: Any) -> Any:
     """A name that a spreadsheet would take for a formula is quoted for it."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _query(asked: boards.Asked, **changes: Any) -> str:
@@ -123,13 +128,13 @@ def cell(
     value: str = "", flag: str = "", q: str = "", page_number: Annotated[int, Query(alias="page", ge=0)] = 0,
 ) -> Response:  # fmt: skip
     """A cell's numbers and its items."""
-    store, key, definition = _store(request), unslug(checkpoint), load_task(unslug(task))
+    store, key, definition = _store(request), unslug(checkpoint), _task(request, task)
     field, _, value = field.partition("=") if "=" in field else (field, "", value)
     known = next((s for s in cell_items.SHOWS if s == show), "all")
     wanted = cell_items.Wanted(known, field, value, flag, q, page_number)
     items = cell_items.find(store, definition, key, variant, wanted)
     values = {
-        "checkpoint": key, "task": definition.task, "variant": variant, "wanted": wanted, "items": items,
+        "checkpoint": key, "task": definition.task, "variant": variant, "wanted": items.wanted, "items": items,
         "shown": [item_view.item(definition, one) for one in items.shown], "pages": cell_view.pages(items.total),
         "query": _item_query(wanted, variant), "shows": cell_items.SHOWS,
     }  # fmt: skip
@@ -149,7 +154,7 @@ def _item_query(wanted: cell_items.Wanted, variant: str) -> str:
 @pages.get("/items/{task}/{item_id:path}")
 def one_item(request: Request, task: str, item_id: str) -> Response:
     """One question over all checkpoints."""
-    found = item_view.over_checkpoints(_store(request), load_task(unslug(task)), item_id)
+    found = item_view.over_checkpoints(_store(request), _task(request, task), item_id)
     if found is None:
         raise HTTPException(404, f"no checkpoint is scored on item {item_id!r} of {unslug(task)}")
     return page("item.html.j2", **found, dagster_url=_dagster(request))
@@ -158,14 +163,14 @@ def one_item(request: Request, task: str, item_id: str) -> Response:
 @pages.get("/words/{checkpoint}/{task}/{item_id:path}")
 def judge_words(request: Request, checkpoint: str, task: str, item_id: str) -> Response:
     """What a judge that asks a model was shown of an item, and what it said."""
-    found = judgements_of(_store(request), unslug(checkpoint), load_task(unslug(task)), items=[item_id])
+    found = judgements_of(_store(request), unslug(checkpoint), _task(request, task), items=[item_id])
     return page("_words.html.j2", words=found)
 
 
 @pages.get("/flips/{task}")
 def flipped(request: Request, task: str, a: str, b: str, side: str = "worse", skip: int = 0) -> Response:
     """Where two checkpoints differ, side by side."""
-    store, definition = _store(request), load_task(unslug(task))
+    store, definition = _store(request), _task(request, task)
     found = flips(store, definition, a, b)
     chosen = "better" if side == "better" else "worse"
     ids = getattr(found, chosen)[max(0, skip) : max(0, skip) + _MOST_FLIPS]
@@ -197,14 +202,16 @@ def signed_in(request: Request, token: Annotated[str, Form()], to: Annotated[str
     except HTTPException:
         return page("login.html.j2", 401, to=_local(to), wrong=True)
     answer = RedirectResponse(_local(to), 303)
-    secure = request.url.scheme == "https"
+    # A proxy that ends TLS speaks plain HTTP to the service.
+    secure = request.url.scheme == "https" or service.settings.public_url.startswith("https://")
     answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, max_age=30 * 86400)
     return answer
 
 
 def _local(to: str) -> str:
     """Only a path of this service: no other site, in whatever spelling."""
-    return to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
+    plain = to.startswith("/") and "\\" not in to and to.isprintable()  # browsers drop tabs and line breaks
+    return to if plain and not to.startswith("//") else "/"
 
 
 def _dagster(request: Request) -> str:

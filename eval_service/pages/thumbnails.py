@@ -35,7 +35,8 @@ def _picture(data: bytes) -> bytes | None:
         with Image.open(io.BytesIO(data)) as image:
             image.draft("RGB", (EDGE, EDGE))  # a large JPEG is decoded at a fraction of its size
             return _small(ImageOps.exif_transpose(image))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+    # What Pillow raises of a broken file depends on its format.
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
         return None
 
 

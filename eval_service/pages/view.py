@@ -25,6 +25,8 @@ def _look(request: Request) -> Client:
         client = keeper.client(header or (f"Bearer {cookie}" if cookie else None))
     except HTTPException as error:
         raise LoginNeeded from error
+    if "/thumb/" not in request.url.path and "/media/" not in request.url.path:
+        keeper.within_rate(client)  # a page is one request, whatever is on it
     if not client.may("read"):
         raise HTTPException(403, f"the token of {client.name!r} may not read")
     return client

@@ -32,6 +32,13 @@ def _found(
 Found = Annotated[Job, Depends(_found)]
 
 
+async def _followed(request: Request, client: Reader) -> AsyncIterator[None]:
+    """While the stream lasts; before it begins there can still be a refusal."""
+    service: Service = request.app.state.service
+    with service.followers.one(client.name):
+        yield
+
+
 @router.post(
     "/evaluate", status_code=202,
     responses={**_PROBLEMS, 200: {"model": JobView, "description": "It was submitted before."},
@@ -63,7 +70,7 @@ def cancel(request: Request, client: Submitter, found: Found) -> JobView:
 
 
 @router.get(
-    "/jobs/{job_id}/events", response_class=EventSourceResponse,
+    "/jobs/{job_id}/events", response_class=EventSourceResponse, dependencies=[Depends(_followed, scope="request")],
     responses={**_OF_A_JOB, 200: {"content": {"text/event-stream": {}}}},
 )  # fmt: skip
 async def events(request: Request, client: Reader, found: Found) -> AsyncIterator[ServerSentEvent]:
@@ -71,7 +78,7 @@ async def events(request: Request, client: Reader, found: Found) -> AsyncIterato
     service: Service = request.app.state.service
     said = None
     while True:
-        now = await asyncio.to_thread(service.view, found)
+        now = await service.followers.look(service.view, found)
         if now != said:
             yield ServerSentEvent(data=now, event="job")
             said = now

@@ -12,6 +12,7 @@ from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.files import clean
 from eval_assets.settings import load_settings
 from eval_service.auth import needs
+from eval_service.names import named_task
 from eval_service.schemas import Models, Problem, TaskEntry
 from eval_service.service import Service
 from resources.models.configured import load_models
@@ -50,6 +51,7 @@ def result(request: Request, checkpoint: str, task: str, variant: str = "") -> d
     """The report of a cell: every metric with its interval, by category."""
     service: Service = request.app.state.service
     find_checkpoint(service.store, checkpoint)
+    task = named_task(service, task).task
     return dict(clean(results.report(checkpoint, task, variant, service.store)))
 
 
@@ -60,6 +62,8 @@ def compare(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """a minus b, item by item, with intervals; p also corrected by Holm over the tasks."""
     service: Service = request.app.state.service
+    for task in tasks or ():
+        named_task(service, task)
     for name in (a, b):
         find_checkpoint(service.store, name)
     return list(clean(paired_comparison(a, b, tasks, margin=margin, store=service.store)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+expect = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install 'eval-assets[dev]'").expect
 pytestmark = pytest.mark.browser
 
 
@@ -22,9 +23,9 @@ def test_from_the_leaderboard_to_a_flipped_item(tab, pictured):
 def test_items_are_filtered_without_leaving_the_page_and_the_address_keeps_the_view(tab, pictured):
     tab.goto(f"{pictured.url}/cells/a/birds")
     tab.get_by_label("wrong", exact=True).check()
-    tab.wait_for_function("document.querySelectorAll('article.item').length === 20")
+    expect(tab.locator("article.item")).to_have_count(20)
     tab.fill("#q", "bird 47")
-    tab.wait_for_function("document.querySelectorAll('article.item').length === 1")
+    expect(tab.locator("article.item")).to_have_count(1)
     tab.reload()
     assert tab.locator("article.item").count() == 1
     assert tab.input_value("#q") == "bird 47"
@@ -43,7 +44,7 @@ def test_the_keyboard_goes_from_item_to_item(tab, pictured):
     tab.keyboard.press("Escape")
     tab.evaluate("document.activeElement.blur()")
     tab.fill("#q", "")
-    tab.wait_for_function("document.querySelectorAll('article.item').length === 25")
+    expect(tab.locator("article.item")).to_have_count(25)
     tab.evaluate("document.querySelector('#i2').focus()")
     tab.keyboard.press("o")
     tab.wait_for_url("**/items/birds/q2")
@@ -61,17 +62,49 @@ def test_pictures_are_shown(tab, pictured):
     tab.goto(f"{pictured.url}/cells/a/birds")
     picture = tab.locator(".media img").first
     picture.scroll_into_view_if_needed()
-    tab.wait_for_function("document.querySelector('.media img').naturalWidth > 0")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 0
 
 
-def test_formulas_are_set(tab, pictured):
-    tab.goto(f"{pictured.url}/cells/a/birds?q=q59")
-    tab.evaluate("document.querySelector('.says').textContent = 'so $x^2$ it is'; maths(document)")
-    assert tab.locator(".says .katex").count() == 1
+def test_formulas_are_set_and_money_is_not_and_long_answers_fold(tab, pictured):
+    tab.goto(f"{pictured.url}/cells/ear/clips?q=heard")
+    answer = tab.locator(".answer details p.says")
+    assert not answer.is_visible()
+    tab.locator(".answer summary").first.click()
+    assert answer.is_visible()
+    assert answer.locator(".katex").count() == 4
+    assert answer.locator(".katex-error").inner_text() == "\\nonsense{"
+    assert answer.inner_text().startswith("It costs $5 and the other $3.50, so")
+
+
+@pytest.mark.parametrize(("kind", "item"), [("audio", "heard"), ("video", "seen")])
+def test_sound_and_film_play(tab, pictured, kind, item):
+    """From the middle on, which needs ranges; muted, since a browser without a user lets nothing be heard."""
+    tab.goto(f"{pictured.url}/cells/ear/clips?q={item}")
+    medium = tab.locator(f"article.item {kind}")
+    if kind == "video" and not medium.count():
+        pytest.skip("the film is not beside this checkout")
+    said = medium.evaluate(
+        """async medium => {
+            medium.muted = true;
+            await medium.play();
+            const began = medium.currentTime;
+            const moved = done => () => medium.currentTime > began && done();
+            await new Promise(done => medium.addEventListener("timeupdate", moved(done)));
+            medium.currentTime = medium.duration / 2;
+            await new Promise(done => medium.addEventListener("seeked", done));
+            return [medium.duration, medium.currentTime, medium.error];
+        }"""
+    )
+    assert said[1] >= said[0] / 2 > 0.4
+    assert said[2] is None
+    if kind == "video":
+        poster = tab.request.get(pictured.url + medium.get_attribute("poster"))
+        assert (poster.ok, poster.headers["content-type"]) == (True, "image/webp")
 
 
 @pytest.mark.parametrize("path", ["/", "/?baseline=b", "/cells/a/birds", "/flips/birds?a=a&b=b", "/items/birds/q41",
-                                  "/checkpoints/a", "/runs", "/login"])  # fmt: skip
+                                  "/checkpoints/a", "/runs", "/login", "/cells/ear/clips", "/runs/nobody"])  # fmt: skip
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast_labels_and_structure_meet_wcag_aa(tab, pictured, path, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -82,7 +115,8 @@ def test_contrast_labels_and_structure_meet_wcag_aa(tab, pictured, path, scheme)
     assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == []
 
 
-@pytest.mark.parametrize("path", ["/?baseline=b", "/cells/a/birds", "/flips/birds?a=a&b=b", "/items/birds/q41"])
+@pytest.mark.parametrize("path", ["/?baseline=b", "/cells/a/birds", "/flips/birds?a=a&b=b", "/items/birds/q41",
+                                  "/cells/ear/clips", "/checkpoints/a", "/login"])  # fmt: skip
 def test_a_phone_scrolls_down_and_not_sideways(tab, pictured, path):
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto(pictured.url + path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -69,13 +70,19 @@ class Served:
         raise AssertionError(f"the sensor never rests: {jobs}")
 
 
+@contextlib.contextmanager
+def stored_project(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """With an instance as a user has it: its runs can be terminated."""
+    monkeypatch.setenv("DAGSTER_HOME", str(path / "dagster"))
+    ensure_instance(path / "dagster")
+    with dg.DagsterInstance.get() as instance:
+        yield project_in(path, monkeypatch, instance)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """With an instance as a user has it: its runs can be terminated."""
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    ensure_instance(tmp_path / "dagster")
-    with dg.DagsterInstance.get() as instance:
-        yield project_in(tmp_path, monkeypatch, instance)
+    with stored_project(tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

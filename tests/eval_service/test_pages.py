@@ -18,8 +18,7 @@ from tests.eval_service.conftest import Served
 XSS = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 
 
-@pytest.fixture
-def pictured(served) -> Served:
+def make_pictured(served: Served) -> Served:
     """Task `birds` of 60 items with pictures in two habitats; `a` has the first 40 right, `b` every second one."""
     path, store = served.project.path, served.project.store
     folder = path / "tasks" / "birds"
@@ -45,6 +44,11 @@ def pictured(served) -> Served:
     return served
 
 
+@pytest.fixture
+def pictured(served) -> Served:
+    return make_pictured(served)
+
+
 def get(served: Served, path: str, **headers: str) -> str:
     answer = served.http("GET", path, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -65,11 +69,10 @@ def test_the_leaderboard_compares_with_the_chosen_baseline(pictured):
     assert "No checkpoint has that in its name" in get(pictured, "/?q=nothing")
 
 
-def test_comparisons_that_take_long_come_when_the_page_asks_again(pictured, monkeypatch):
+def test_comparisons_that_take_long_come_when_the_page_asks_again(pictured):
     from eval_service.pages import board
 
-    monkeypatch.setattr(board, "_known", set())
-    board._entry.cache_clear()
+    board._entries.clear()
     found = board.board(pictured.project.store, board.Asked(baseline="b"), budget=-1)
     assert found["pending"] == 1
     found = board.board(pictured.project.store, board.Asked(baseline="b"), budget=5)

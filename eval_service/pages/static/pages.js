@@ -1,15 +1,23 @@
 // Keyboard and mathematics; everything else is links and forms.
 "use strict";
 
+// `$x$` is a formula and "$5 and $3" is money: no space inside of the dollars, no digit behind them, one line.
+function delimited(text) {
+  return text.replace(/\$\$[^]+?\$\$|\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?![\d$])/g,
+    (whole, inside) => inside === undefined ? whole : `\\(${inside}\\)`);
+}
+
 function maths(root) {
   if (!window.renderMathInElement) return;
   for (const element of root.querySelectorAll(".maths")) {
+    if (element.childElementCount) continue; // set already
+    element.textContent = delimited(element.textContent);
     renderMathInElement(element, {
       delimiters: [
         { left: "$$", right: "$$", display: true }, { left: "\\[", right: "\\]", display: true },
-        { left: "\\(", right: "\\)", display: false }, { left: "$", right: "$", display: false },
+        { left: "\\(", right: "\\)", display: false },
       ],
-      throwOnError: false, trust: false, maxExpand: 100, maxSize: 20,
+      throwOnError: false, errorColor: "inherit", strict: "ignore", trust: false, maxExpand: 100, maxSize: 20,
     });
   }
 }
