@@ -10,10 +10,11 @@ the answer is wrong and flagged, and `drawn` says what the draw is worth.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from judges.letter_rules import DRAWING, LETTER_RULES, LetterRule
+from judges.letter_rules import DRAWING, LETTER_RULES, LetterRule, Rule
+from judges.options import letter_of, letters_of
 
 _Named = Literal[
     "mmmu",
@@ -27,12 +28,6 @@ _Named = Literal[
     "naturalbench",
 ]
 RuleName = _Named | LetterRule
-Rule = Callable[[str, Sequence[str]], str | None]
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def letters_of(choices: Sequence[str]) -> str:
-    return _LETTERS[: len(choices)]
 
 
 def mmmu(text: str, choices: Sequence[str]) -> str | None:
@@ -82,7 +77,9 @@ def _option_text(text: str, choices: Sequence[str]) -> str | None:
     if len(text.split()) <= 5:
         return None
     lowered = text.lower()
-    places = {letter: lowered.rfind(choice.lower()) for letter, choice in zip(_LETTERS, choices, strict=False)}
+    places = {
+        letter: lowered.rfind(choice.lower()) for letter, choice in zip(letters_of(choices), choices, strict=False)
+    }
     found = [letter for letter, place in places.items() if place >= 0]
     return max(found, key=lambda letter: places[letter]) if found else None
 
@@ -102,7 +99,7 @@ def mmbench(text: str, choices: Sequence[str]) -> str | None:
     if len(lowered) > 2 * sum(map(len, choices)):
         return None
     found = [i for i, choice in enumerate(choices) if choice.lower() in lowered]
-    return _LETTERS[found[0]] if len(found) == 1 else None
+    return letter_of(found[0]) if len(found) == 1 else None
 
 
 def blink(text: str, choices: Sequence[str]) -> str | None:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from judges.options import letter_of
+
 LetterRule = Literal[
     "videomme",
     "longvideobench",
@@ -93,7 +95,7 @@ def tempcompass_captions(text: str, choices: Sequence[str]) -> str | None:
         names = (name, _CAPTION_NOUN.sub("", name))
         behind = text.split(") ")[1] if ") " in text else text
         if text == choice or sentence in (text, behind) or text in names or text.replace(".", "") in names:
-            return chr(ord("A") + number)
+            return letter_of(number)
     return None
 
 

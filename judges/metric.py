@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A mean of a component, a ratio of sums of components, or a statistic of sums, over items.
+    """A mean of a component, a ratio of sums, a statistic of sums, or what a function makes of all results, over items.
 
     numerator, denominator: linear combinations of a verdict's components by name ("score" is the
     verdict's score). Without a denominator the metric is the plain mean of the numerator. F1 is

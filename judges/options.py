@@ -29,6 +29,11 @@ def letter_of(index: int) -> str:
     return _LETTERS[index]
 
 
+def letters_of(choices: Sequence[str]) -> str:
+    """The letters of an item's options, together."""
+    return _LETTERS[: len(choices)]
+
+
 def find_choice(text: str, choices: Sequence[str] | None, *, mention: bool = True) -> str | None:
     """The letter of the one option that `text` names, or None.
 
@@ -37,7 +42,7 @@ def find_choice(text: str, choices: Sequence[str] | None, *, mention: bool = Tru
     names one; the text begins with a letter and a delimiter, or holds a single bracketed letter;
     its last line is a letter; exactly one option's text occurs in it (this last only with `mention`).
     """
-    letters = _LETTERS[: len(choices)] if choices else _UNKNOWN
+    letters = letters_of(choices) if choices else _UNKNOWN
     text = _bare(text)
     return (
         _alone(text, letters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -16,33 +17,15 @@ from judges.verdict import Verdict
 _ORDERS = (1, 2, 3, 4)
 
 
-class BleuParams(TextParams):
-    """As sacrebleu has them: its signature is that of these settings."""
+class _CorpusJudge(TextJudge):
+    """A response's sums against those of its references: the metric is a function of the sums over all items."""
 
-    tokenize: Literal["13a", "none", "char", "intl", "zh"] = "13a"
-    lowercase: bool = False
-    smooth_method: Literal["exp", "none"] = "exp"
-
-
-class BleuJudge(TextJudge):
-    """Metric `bleu`, 0 to 1: BLEU-4 of the corpus from the sums of `correct1..4`, `total1..4` and both lengths.
-
-    The label is one reference, or a list of them. The score of an item is its own BLEU by the orders that it has
-    (`effective_order`); their mean is not BLEU and no metric here.
-    """
-
-    name: ClassVar[str] = "bleu"
-    Parameters = BleuParams
     sources = ("overlap.py", "exact.py")
     libraries = ("sacrebleu",)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return (Metric("bleu", corpus=self._of_sums, sums=self.components),)
-
-    @property
-    def components(self) -> tuple[str, ...]:
-        return ("length", "reference_length", *(f"{of}{n}" for of in ("correct", "total") for n in _ORDERS))
+        return (Metric(self.name, corpus=self._of_sums, sums=self.components),)
 
     def label(self, item: ItemLike) -> tuple[str, ...]:
         return accepted_texts(item.target)
@@ -52,6 +35,37 @@ class BleuJudge(TextJudge):
 
     def no_answer(self, item: ItemLike, label: tuple[str, ...]) -> Verdict:
         return self._verdict(label, "")
+
+    @abstractmethod
+    def _verdict(self, references: tuple[str, ...], text: str) -> Verdict:
+        """The item's own score, and its sums as components."""
+
+    @abstractmethod
+    def _of_sums(self, sums: Sequence[float]) -> float:
+        """The metric, as a fraction, of the components' sums."""
+
+
+class BleuParams(TextParams):
+    """As sacrebleu has them: its signature is that of these settings."""
+
+    tokenize: Literal["13a", "none", "char", "intl", "zh"] = "13a"
+    lowercase: bool = False
+    smooth_method: Literal["exp", "none"] = "exp"
+
+
+class BleuJudge(_CorpusJudge):
+    """Metric `bleu`, 0 to 1: BLEU-4 of the corpus from the sums of `correct1..4`, `total1..4` and both lengths.
+
+    The label is one reference, or a list of them. The score of an item is its own BLEU by the orders that it has
+    (`effective_order`); their mean is not BLEU and no metric here.
+    """
+
+    name: ClassVar[str] = "bleu"
+    Parameters = BleuParams
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return ("length", "reference_length", *(f"{of}{n}" for of in ("correct", "total") for n in _ORDERS))
 
     def _verdict(self, references: tuple[str, ...], text: str) -> Verdict:
         found = self._bleu.corpus_score([text], [[reference] for reference in references])
@@ -91,7 +105,7 @@ class ChrfParams(TextParams):
     lowercase: bool = False
 
 
-class ChrfJudge(TextJudge):
+class ChrfJudge(_CorpusJudge):
     """Metric `chrf`, 0 to 1: the F score of character n-grams of the corpus.
 
     Components are the n-grams of each order in the response, in the reference (of several the one that it is most like)
@@ -100,27 +114,12 @@ class ChrfJudge(TextJudge):
 
     name: ClassVar[str] = "chrf"
     Parameters = ChrfParams
-    sources = ("overlap.py", "exact.py")
-    libraries = ("sacrebleu",)
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (Metric("chrf", corpus=self._of_sums, sums=self.components),)
 
     @property
     def components(self) -> tuple[str, ...]:
         orders = [f"char{n + 1}" for n in range(self.params.char_order)]
         orders += [f"word{n + 1}" for n in range(self.params.word_order)]
         return tuple(f"{order}_{of}" for order in orders for of in ("response", "reference", "both"))
-
-    def label(self, item: ItemLike) -> tuple[str, ...]:
-        return accepted_texts(item.target)
-
-    def decide(self, item: ItemLike, label: tuple[str, ...], answer: str) -> Verdict:
-        return self._verdict(label, answer)
-
-    def no_answer(self, item: ItemLike, label: tuple[str, ...]) -> Verdict:
-        return self._verdict(label, "")
 
     def _verdict(self, references: tuple[str, ...], text: str) -> Verdict:
         # sacrebleu keeps these counts for its own significance tests, and has no public name for them.

@@ -40,6 +40,11 @@ def is_binary(values: Vector) -> bool:
     return bool(((values == 0) | (values == 1)).all())
 
 
+def is_share(top: Vector, bottom: Vector) -> bool:
+    """True where no item counts below 0 or for more than its denominator, so that the ratio of sums is in [0, 1]."""
+    return bool(((top >= 0) & (top <= bottom)).all())
+
+
 class Clusters(NamedTuple):
     """codes: (n,) cluster of each kept item, 0..number-1; note: what the reader must know of them, or ""."""
 

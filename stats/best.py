@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from stats.arrays import Codes, Labels, Mask, Vector, check_level, cluster_codes, is_binary, join_notes
+from stats.arrays import Codes, Labels, Mask, Vector, check_level, cluster_codes, is_binary, is_share, join_notes
 from stats.estimates import estimate_linear
 from stats.intervals import t_upper_tail
 from stats.series import Scores, Series, few_clusters, series_of
@@ -91,14 +91,16 @@ def best_checkpoint(
     sums = [found for linear in linears if (found := sums_of(linear, grouped, groups, sign)) is not None]
     value, corrected, simultaneous = linears[first].value, math.nan, level
     p_is_best = np.full(len(names), math.nan)
-    plain = denominators is None and strata is None
+    top, bottom = series.tops[names[first]][keep], series.bottoms[names[first]][keep]
+    zero_one = denominators is None and is_binary(top)
     interval = partial(
         estimate_linear,
         "",
         linears[first],
         np.ones(len(codes), dtype=np.bool_),
         codes,
-        binary=plain and is_binary(series.tops[names[first]][keep]),
+        binary=zero_one and strata is None,
+        share=zero_one and strata is not None if denominators is None else is_share(top, bottom),
     )
     if len(sums) == len(names):
         signs = random_signs(groups, resamples, rng)

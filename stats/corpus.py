@@ -13,10 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stats.arrays import Codes, Labels, Vector, check_level, encode, join_notes
+from stats.arrays import Codes, Labels, Vector, check_level, encode
 from stats.bootstrap import bootstrap_estimate
-from stats.intervals import t_critical, t_upper_tail
-from stats.paired import without_variation
+from stats.paired import difference_of
 from stats.results import Estimate, PairedDifference
 
 # (P,) sums over items -> the metric; NaN where it is undefined.
@@ -67,8 +66,6 @@ def paired_corpus_difference(
     better: where lower is, exchange a and b before asking for a margin.
     """
     check_level(level)
-    if margin is not None and not margin >= 0:
-        raise ValueError(f"margin is a distance of 0 or more in the units of the scores, not {margin}")
     left, codes, count = _table(a, strata)
     right, _, _ = _table(b, strata)
     if left.shape != right.shape:
@@ -84,39 +81,11 @@ def paired_corpus_difference(
 
     diff = resampled(lambda x, y, k: value_of(x, k) - value_of(y, k), (left, right, codes))
     one, other = (resampled(value_of, (side, codes)) for side in (left, right))
-    value, se, df = diff.value, diff.se, diff.df
-    t = p = noninferior = equivalent = half = math.nan
-    note = diff.note
-    if se > 0:
-        half = t_critical(level, df) * se
-        t = value / se
-        p = 2 * t_upper_tail(abs(t), df)
-        if margin is not None:
-            noninferior = t_upper_tail((value + margin) / se, df)
-            equivalent = max(noninferior, t_upper_tail((margin - value) / se, df))
-    elif se == 0:
-        half, t = 0.0, math.copysign(math.inf, value) if value else 0.0
-        p, noninferior, equivalent = without_variation(value, diff.n_clusters, margin, within_one=False)
-    unpaired, product = one.se**2 + other.se**2, one.se * other.se
-    return PairedDifference(
-        mean_diff=value,
-        se=se,
-        ci_low=value - half,
-        ci_high=value + half,
-        t=t,
-        df=df,
-        p_value=p,
-        n=diff.n,
-        n_clusters=diff.n_clusters,
-        correlation=(unpaired - se**2) / (2 * product) if product > 0 else math.nan,
-        variance_reduction=1 - se**2 / unpaired if unpaired > 0 else math.nan,
-        p_noninferior=noninferior,
-        p_equivalent=equivalent,
-        p_mcnemar=math.nan,
+    return difference_of(
+        diff, one.se, other.se, level=level, margin=margin,
         method=f"paired difference of {_what(strata, count)}s; standard error by {diff.method.split(';')[0]}; "
-        f"t test with {df:.4g} degrees of freedom",
-        note=join_notes(note),
-    )
+        f"t test with {diff.df:.4g} degrees of freedom",
+    )  # fmt: skip
 
 
 def pseudo_values(parts: npt.ArrayLike, statistic: Statistic, strata: Labels | None = None) -> Vector:

@@ -16,6 +16,7 @@ from stats.arrays import (
     check_level,
     cluster_codes,
     is_binary,
+    is_share,
     join_notes,
     scored,
     vector,
@@ -39,12 +40,13 @@ def mean_estimate(scores: npt.ArrayLike, clusters: Labels | None = None, *, leve
               whose label is None or NaN is a cluster of its own, and the note says how many are.
 
     Standard error and t interval by CR2 with Bell-McCaffrey degrees of freedom; without clusters that is
-    sd / sqrt(n) with t(n-1). 0/1 scores of which fewer than 10 effective items are right or wrong get the
-    Wilson interval: on the number of clusters where the design effect is undefined or 0 (all right, all wrong),
-    otherwise on n / D', ln D' = (k ln D + 2 ln D_max) / (k + 2). D is the design effect as estimated from k
-    clusters with the rarer outcome, D_max that of clusters which are right or wrong as a whole: few wrong answers
-    in one cluster do not tell whether the next is wrong altogether (without this an interval for 98 % right in
-    20 clusters covers 87 %, with it 95 % or more: `bench/stats_calibration.py`). Independent items have D' = 1.
+    sd / sqrt(n) with t(n-1). 0/1 scores of which fewer than 10 effective items are right or wrong, or whose t
+    interval leaves [0, 1], get the Wilson interval: on the number of clusters where the design effect is undefined
+    or 0 (all right, all wrong), otherwise on n / D', ln D' = (k ln D + 2 ln D_max) / (k + 2). D is the design effect
+    as estimated from k clusters with the rarer outcome, D_max that of clusters which are right or wrong as a whole:
+    few wrong answers in one cluster do not tell whether the next is wrong altogether (without this an interval for
+    98 % right in 20 clusters covers 87 %, with it 95 % or more: `bench/stats_calibration.py`). Independent items
+    have D' = 1.
     With clusters the critical value is that of t, since D is estimated from them.
     Raises ValueError for infinite scores, arrays of different length, a level outside (0, 1).
     """
@@ -66,10 +68,19 @@ def ratio_estimate(
     numerator, denominator: (n,), items with NaN in either are left out; clusters as in `mean_estimate`.
     Corpus WER is errors over reference words, F1 is 2 TP over 2 TP + FP + FN. A denominator that sums to
     0 gives NaN; a negative one is an error.
+
+    A share of the whole (no item's numerator is below 0 or above its denominator: precision, F1) has an interval
+    inside of [0, 1]: that of t where it stays inside and 10 effective items or more are on either side, else Wilson's
+    on p (1 - p) / se^2 effective items with t's critical value, as surveys do for a share in a domain whose size is
+    random (Korn and Graubard, Survey Methodology 24, 1998; Dean and Pagano, Journal of Survey Statistics and
+    Methodology 3, 2015). Where nothing varies (all right, all wrong) clusters count as items, by the share of the
+    denominator that they hold: 1 / sum of squared shares.
     """
     top, bottom = vector(numerator, "numerator"), vector(denominator, "denominator")
     keep = scored(numerator=top, denominator=bottom)
-    return estimate_linear("ratio of sums", linearise(top[keep], bottom[keep]), keep, clusters, level=level)
+    top, bottom = top[keep], bottom[keep]
+    linear = linearise(top, bottom)
+    return estimate_linear("ratio of sums", linear, keep, clusters, level=level, share=is_share(top, bottom))
 
 
 def stratified_estimate(
@@ -88,7 +99,8 @@ def stratified_estimate(
     weights: one positive weight a stratum, scaled to sum to 1; None: equal ones (the macro average).
 
     The variance comes from influence values summed per cluster across strata, since strata may share
-    clusters (three splits of questions on the same pictures).
+    clusters (three splits of questions on the same pictures). Of shares of a whole, and of 0/1 scores, the interval
+    stays inside of [0, 1] as in `ratio_estimate`.
     """
     top = vector(scores, "scores")
     bottom = np.ones_like(top) if denominator is None else vector(denominator, "denominator")
@@ -98,13 +110,25 @@ def stratified_estimate(
         f"{'macro average' if weights is None else 'weighted mean'} over {len(groups)} strata "
         f"of {'means' if denominator is None else 'ratios of sums'}"
     )
-    return estimate_linear(what, linearise(top[keep], bottom[keep], groups), keep, clusters, level=level)
+    top, bottom = top[keep], bottom[keep]
+    share = is_binary(top) if denominator is None else is_share(top, bottom)
+    return estimate_linear(what, linearise(top, bottom, groups), keep, clusters, level=level, share=share)
 
 
 def estimate_linear(
-    what: str, linear: Linear, keep: Mask, clusters: Labels | None, *, level: float, binary: bool = False
+    what: str,
+    linear: Linear,
+    keep: Mask,
+    clusters: Labels | None,
+    *,
+    level: float,
+    binary: bool = False,
+    share: bool = False,
 ) -> Estimate:
-    """A linearised estimate over the kept items with its interval; `clusters` and `keep` are of all items."""
+    """A linearised estimate over the kept items with its interval; `clusters` and `keep` are of all items.
+
+    binary: a mean of 0/1 scores, see `mean_estimate`; share: a share of a whole, see `ratio_estimate`.
+    """
     check_level(level)
     codes, n_clusters, missing = cluster_codes(clusters, keep)
     n = len(codes)
@@ -117,18 +141,23 @@ def estimate_linear(
         note = f"its standard error and interval are undefined: {spread.problem}"
     else:
         effect = _design_effect(linear, spread.se, clustered=clusters is not None)
-        units = n / effect if effect > 0 else n_clusters
+        critical = t_critical(level, spread.df)
+        low, high = linear.value - critical * spread.se, linear.value + critical * spread.se
+        items = n if binary else _worth(linear, spread.se, effect) if share else math.nan
+        units = items / effect if effect > 0 else n_clusters if binary else _even_clusters(linear, codes, n_clusters)
         fewer = round(min(linear.value, 1 - linear.value) * units, 9)  # 10 of 100 are not 9.999...
-        if binary and fewer < _FEW:
-            critical = normal_critical(level) if clusters is None else t_critical(level, spread.df)
-            units = _cautious_units(linear, codes, n_clusters, effect)
+        inside = fewer >= _FEW and low >= 0 and high <= 1
+        halfway = spread.se == 0 and 0 < linear.value < 1  # every item has the same share: not 0/1 items
+        if (binary or (share and not halfway)) and not inside:
+            if effect > 0:
+                units = _cautious_units(linear, codes, n_clusters, effect, items)
+            if binary and clusters is None:
+                critical = normal_critical(level)
             low, high = wilson(linear.value, units, critical)
-            method += f"; Wilson interval on {units:.4g} {'items' if clusters is None else 'effective items'}"
+            method += f"; Wilson interval on {units:.4g} {'effective ' * (share or clusters is not None)}items"
             if n_clusters < n and math.isnan(effect):
                 note = ALIKE
         else:
-            half = t_critical(level, spread.df) * spread.se
-            low, high = linear.value - half, linear.value + half
             method += f"; t interval with {spread.df:.4g} degrees of freedom"
             if spread.se == 0:
                 note = NO_WIDTH
@@ -158,17 +187,26 @@ def _design_effect(linear: Linear, se: float, clustered: bool) -> float:
     return (se / alone) ** 2 if alone > 0 else math.nan
 
 
-def _cautious_units(linear: Linear, codes: Codes, n_clusters: int, effect: float) -> float:
-    """Independent items that 0/1 scores are worth when one outcome is rare: see `mean_estimate`."""
-    if not effect > 0:
-        return n_clusters
+def _worth(linear: Linear, se: float, effect: float) -> float:
+    """0/1 items, independent, whose share would be known as well as this one if these items were independent."""
+    return linear.value * (1 - linear.value) / se**2 * effect if se > 0 else math.nan
+
+
+def _even_clusters(linear: Linear, codes: Codes, n_clusters: int) -> float:
+    """Clusters of equal weight that these are worth: 1 / sum of squared weights."""
+    weight = np.bincount(codes, linear.share * linear.strata.weights[linear.strata.codes], n_clusters)
+    return float(1 / (weight @ weight))
+
+
+def _cautious_units(linear: Linear, codes: Codes, n_clusters: int, effect: float, items: float) -> float:
+    """What `items` independent ones are worth in these clusters when one outcome is rare: see `mean_estimate`."""
     n = len(codes)
     rarer = linear.influence < 0 if linear.value > 0.5 else linear.influence > 0
     seen = len(np.unique(codes[rarer]))
     sizes = np.bincount(codes, minlength=n_clusters)
     largest = max(effect, float(sizes @ sizes) / n)
     log_effect = (seen * math.log(effect) + _UNSEEN * math.log(largest)) / (seen + _UNSEEN)
-    return n / math.exp(log_effect)
+    return items / math.exp(log_effect)
 
 
 def _icc(values: Vector, codes: Codes, n_clusters: int) -> float:

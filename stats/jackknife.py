@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stats.arrays import Labels, check_level, cluster_codes
-from stats.intervals import t_critical, t_upper_tail
+from stats.intervals import t_critical
+from stats.paired import difference_of
 from stats.results import NO_WIDTH, Estimate, PairedDifference
 
 FEWEST = 10  # replicates that an interval is made from
@@ -70,31 +71,8 @@ def jackknife_difference(
     pairs = min(len(side) for side in replicates)
     a, b = (np.asarray(side[:pairs], dtype=np.float64) for side in replicates)
     found = jackknife_estimate(values[0] - values[1], list(a - b), groups, n=n, n_clusters=n_clusters, level=level)
-    diff, se, df = found.value, found.se, found.df
-    known = se > 0
-    t = diff / se if known else math.nan
-    variances = [float(np.nanvar(side)) if len(side) else math.nan for side in (a, b)]
-    correlated = known and min(variances) > 0
-    lower = t_upper_tail((diff + margin) / se, df) if known and margin is not None else math.nan
-    upper = t_upper_tail((margin - diff) / se, df) if known and margin is not None else math.nan
-    return PairedDifference(
-        mean_diff=diff,
-        se=se,
-        ci_low=found.ci_low,
-        ci_high=found.ci_high,
-        t=t,
-        df=df,
-        p_value=2 * t_upper_tail(abs(t), df) if known else math.nan,
-        n=n,
-        n_clusters=n_clusters,
-        correlation=float(np.corrcoef(a, b)[0, 1]) if correlated else math.nan,
-        variance_reduction=1 - float(np.nanvar(a - b)) / sum(variances) if correlated else math.nan,
-        p_noninferior=lower,
-        p_equivalent=max(lower, upper) if known and margin is not None else math.nan,
-        p_mcnemar=math.nan,
-        method=found.method,
-        note=found.note,
-    )
+    se_a, se_b = (_spread(side, groups)[0] for side in (a, b))
+    return difference_of(found, se_a, se_b, level=level, margin=margin, method=found.method)
 
 
 def _spread(replicates: npt.NDArray[np.float64], groups: int) -> tuple[float, float, str]:

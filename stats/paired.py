@@ -12,7 +12,7 @@ from scipy.special import bdtr
 from stats.arrays import Labels, Mask, check_level, cluster_codes, is_binary, join_notes, scored, vector
 from stats.influence import Linear, Spread, cr2, linearise
 from stats.intervals import t_critical, t_upper_tail
-from stats.results import PairedDifference
+from stats.results import Estimate, PairedDifference
 from stats.strata import strata_of
 
 
@@ -110,8 +110,7 @@ def compare(
 ) -> PairedDifference:
     """a - b of two linearised estimates over the kept items; `clusters` and `keep` are of all items."""
     check_level(level)
-    if margin is not None and not margin >= 0:
-        raise ValueError(f"margin is a distance of 0 or more in the units of the scores, not {margin}")
+    check_margin(margin)
     codes, n_clusters, missing = cluster_codes(clusters, keep)
     n = len(codes)
     diff = a.minus(b)
@@ -129,15 +128,11 @@ def compare(
         unpaired = cr2(a, codes, n_clusters).se ** 2 + cr2(b, codes, n_clusters).se ** 2
         reduction = 1 - spread.se**2 / unpaired if unpaired > 0 else np.nan
         if spread.se > 0:
-            t = value / spread.se
-            p = 2 * t_upper_tail(abs(t), spread.df)
+            t, p, noninferior, equivalent = _t_tests(value, spread.se, spread.df, margin)
             method += f"; t test with {spread.df:.4g} degrees of freedom"
-            if margin is not None:
-                noninferior = t_upper_tail((value + margin) / spread.se, spread.df)
-                equivalent = max(noninferior, t_upper_tail((margin - value) / spread.se, spread.df))
         else:
-            t = math.copysign(math.inf, value) if value else 0.0
-            p, noninferior, equivalent = without_variation(value, n_clusters, margin, within_one)
+            t = _t_without_variation(value)
+            p, noninferior, equivalent = _without_variation(value, n_clusters, margin, within_one)
             method += "; no test of a mean: the differences do not vary"
             unseen = 1 - ((1 - level) / 2) ** (1 / n_clusters)
             if within_one:
@@ -167,7 +162,64 @@ def compare(
     )
 
 
-def without_variation(
+def difference_of(
+    found: Estimate, se_a: float, se_b: float, *, level: float, margin: float | None, method: str
+) -> PairedDifference:
+    """The difference of two statistics whose standard errors come from resampling, tested by t.
+
+    found: the difference as an estimate, with the degrees of freedom of its standard error; se_a, se_b: of each
+    side over the same resamples, which give the correlation. Interval and tests go by the same standard error.
+    """
+    check_margin(margin)
+    value, se, df = found.value, found.se, found.df
+    t = p = noninferior = equivalent = half = math.nan
+    if se > 0:
+        half = t_critical(level, df) * se
+        t, p, noninferior, equivalent = _t_tests(value, se, df, margin)
+    elif se == 0:
+        half, t = 0.0, _t_without_variation(value)
+        p, noninferior, equivalent = _without_variation(value, found.n_clusters, margin, within_one=False)
+    unpaired, product = se_a**2 + se_b**2, se_a * se_b
+    return PairedDifference(
+        mean_diff=value,
+        se=se,
+        ci_low=value - half,
+        ci_high=value + half,
+        t=t,
+        df=df,
+        p_value=p,
+        n=found.n,
+        n_clusters=found.n_clusters,
+        correlation=(unpaired - se**2) / (2 * product) if product > 0 else math.nan,
+        variance_reduction=1 - se**2 / unpaired if unpaired > 0 else math.nan,
+        p_noninferior=noninferior,
+        p_equivalent=equivalent,
+        p_mcnemar=math.nan,
+        method=method,
+        note=found.note,
+    )
+
+
+def check_margin(margin: float | None) -> None:
+    if margin is not None and not margin >= 0:
+        raise ValueError(f"margin is a distance of 0 or more in the units of the scores, not {margin}")
+
+
+def _t_tests(value: float, se: float, df: float, margin: float | None) -> tuple[float, float, float, float]:
+    """t, its two-sided p, and p of non-inferiority and equivalence (NaN without a margin)."""
+    t = value / se
+    p = 2 * t_upper_tail(abs(t), df)
+    if margin is None:
+        return t, p, math.nan, math.nan
+    noninferior = t_upper_tail((value + margin) / se, df)
+    return t, p, noninferior, max(noninferior, t_upper_tail((margin - value) / se, df))
+
+
+def _t_without_variation(value: float) -> float:
+    return math.copysign(math.inf, value) if value else 0.0
+
+
+def _without_variation(
     value: float, n_clusters: int, margin: float | None, within_one: bool
 ) -> tuple[float, float, float]:
     """p of difference, non-inferiority and equivalence where all clusters agree and t is 0/0 or infinite.

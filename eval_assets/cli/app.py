@@ -100,6 +100,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from eval_assets.pipeline.tracking import NotReported, PushFailed
     from eval_assets.settings import SettingsError
     from judges import JudgeParameterError, UnknownJudge
+    from judges.library import MissingLibrary
     from resources.models import ModelUnusable
     from resources.store import KeyRefused, StoreUnwritable
     from task_defs import TaskError
@@ -107,6 +108,5 @@ def _expected() -> tuple[type[BaseException], ...]:
     return (
         RunFailed, UnknownCheckpoint, NotComparable, ImportRefused, DuplicateIds, NotScored, UnknownMetric,
         NotIngested, OneSample, SettingsError, JudgeParameterError, UnknownJudge, ModelUnusable, KeyRefused,
-        StoreUnwritable, TaskError, NotReported, PushFailed, UnknownRun,
-        NothingVaries,
+        StoreUnwritable, TaskError, NotReported, PushFailed, UnknownRun, NothingVaries, MissingLibrary,
     )  # fmt: skip

@@ -11,6 +11,9 @@ import yaml
 
 from resources.store import Store
 
+# What most commands are about.
+Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
+Task = Annotated[str, typer.Argument(help="A task's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

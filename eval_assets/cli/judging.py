@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from eval_assets.cli.common import Json, print_json, show, store, table
-
-Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
-Task = Annotated[str, typer.Argument(help="A task's name.")]
+from eval_assets.cli.common import Checkpoint, Json, Task, print_json, show, store, table
 
 
 def calibrate(

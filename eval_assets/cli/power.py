@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from eval_assets.pipeline.power import Variances
     from task_defs import TaskDef
 
+_FRACTION = "a difference is a fraction above 0 and below 1, such as 0.02 for two points"
+
 
 def power(
     task: Annotated[str, typer.Option("--task", help="Its name.")],
-    effect: Annotated[float, typer.Option(help="True difference to see, a fraction of 1: 0.02 is two points.")],
+    effect: Annotated[float, typer.Option(help="True difference to see: 0.02 is two points.")],
     a: Annotated[str | None, typer.Option("--a", help="A scored checkpoint (default: the one scored last).")] = None,
     b: Annotated[
         str | None, typer.Option("--b", help="The other (default: the baseline, else the one before).")
@@ -39,9 +41,8 @@ def power(
     from eval_assets.pipeline.power import advice, given_variances, plan
     from task_defs import load_task
 
-    if not 0 < effect < 1:
-        said = f"a difference is a fraction above 0 and below 1, such as 0.02 for two points, not {effect:g}"
-        raise typer.BadParameter(said, param_hint="--effect")
+    if not effect > 0:
+        raise typer.BadParameter(f"{_FRACTION}, not {effect:g}", param_hint="--effect")
     if omega2 is not None and (a or b or variant):
         raise typer.BadParameter(
             "variances come from --omega2 or from stored cells (--a, --b, --variant), not from both"
@@ -52,6 +53,8 @@ def power(
     else:
         given = {"omega2": omega2, "var_a": within, "var_b": within, "k_a": samples, "k_b": samples}
         variances = given_variances(store(), definition, items, **given, icc=icc, cluster_size=cluster_size)
+    if effect >= 1 and not variances.own_unit:
+        raise typer.BadParameter(f"{_FRACTION}, not {effect:g}", param_hint="--effect")
     try:
         found = plan(definition.task, effect, variances, power=chance, alpha=alpha)
     except ValueError as error:
@@ -61,7 +64,8 @@ def power(
         return
     typer.echo(f"{found.task}: {advice(found)}.")
     test = f"{100 * chance:g} % power, two-sided test at {100 * alpha:g} %; {found.source}"
-    typer.echo(f"What there is shows {100 * found.detectable:.1f} points or more ({test}).")
+    shown = f"{found.detectable:.4g}" if found.own_unit else f"{100 * found.detectable:.1f} points"
+    typer.echo(f"What there is shows {shown} or more ({test}).")
     if not found.split and not found.enough:
         typer.echo("Whether more samples an item would do is not known: evaluate both with `--repeats 4` and a")
         typer.echo("temperature, and ask again with `--variant`.")

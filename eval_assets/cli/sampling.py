@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from eval_assets.cli.common import Json, names, print_json, show, store, table
-
-Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
-Task = Annotated[str, typer.Argument(help="A task's name.")]
+from eval_assets.cli.common import Checkpoint, Json, Task, names, print_json, show, store, table
 
 
 def stability(

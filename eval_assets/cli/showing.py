@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eval_assets.cli.common import Json, names, print_json, show, store, table
+from eval_assets.cli.common import Checkpoint, Json, Task, names, print_json, show, store, table
 
 if TYPE_CHECKING:
     from eval_assets.gates import Against
 
-Checkpoint = Annotated[str, typer.Argument(help="Its key.")]
 Tasks = Annotated[list[str] | None, typer.Option("--tasks", help="Task or suite names, comma-separated.")]
 
 
@@ -83,7 +82,10 @@ def plan(
 
 
 def report(
-    checkpoint: Checkpoint, task: Annotated[str, typer.Argument()], variant: str = "", as_json: Json = False
+    checkpoint: Checkpoint,
+    task: Task,
+    variant: Annotated[str, typer.Option(help="Of these answers ('limit=100'); default: the cell itself.")] = "",
+    as_json: Json = False,
 ) -> None:
     """A cell's metrics with intervals, by category."""
     from eval_assets import results
@@ -163,7 +165,7 @@ def _against(checkpoint: str, task: str, variant: str) -> Against:
 
 def items(
     checkpoint: Checkpoint,
-    task: Annotated[str, typer.Argument()],
+    task: Task,
     wrong: Annotated[bool, typer.Option("--wrong", help="Only items that scored below 1.")] = False,
     unscored: Annotated[bool, typer.Option("--unscored", help="Only samples without a score.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,

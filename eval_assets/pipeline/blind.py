@@ -6,7 +6,7 @@ from typing import Any
 
 from eval_assets.pipeline.comparing import pair
 from eval_assets.pipeline.item_scores import NotScored, load_item_scores
-from eval_assets.pipeline.metrics import difference, estimate, task_metrics
+from eval_assets.pipeline.metrics import difference, estimate, own_unit, task_metrics
 from eval_assets.pipeline.units import of_whole_units
 from resources.store import Store
 from resources.store.records import cells
@@ -50,6 +50,7 @@ def blind_comparison(
                 **{name: getattr(result, name) for name in _SHOWN},
                 "only_blind": only_blind,
                 "higher_is_better": metric.higher_is_better,
+                **({"own_unit": True} if own_unit(metric, seen, unseen) else {}),
             }
         )
     return found

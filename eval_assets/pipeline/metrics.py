@@ -89,6 +89,11 @@ def task_metrics(task: TaskDef) -> list[TaskMetric]:
                 f"task {task.task}: {spec.name!r} is a statistic of a corpus, which takes one field of macro_over, not "
                 f"{', '.join(spec.macro_over)}"
             )
+        if metric.kind == "aggregate" and spec.macro_over:
+            raise UnknownMetric(
+                f"task {task.task}: {spec.name!r} is what the task's own function makes of all items, which macro_over "
+                f"cannot take apart by {', '.join(spec.macro_over)}"
+            )
         better = metric.higher_is_better if spec.higher_is_better is None else spec.higher_is_better
         found.append(TaskMetric(spec.name, metric, spec.macro_over, better, spec.worst_over, spec.with_mean))
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from eval_assets.pipeline.comparing import pair
 from eval_assets.pipeline.item_scores import NotScored, load_item_scores
-from eval_assets.pipeline.metrics import detectable, difference, task_metrics
+from eval_assets.pipeline.metrics import detectable, difference, own_unit, task_metrics
 from eval_assets.pipeline.units import of_whole_units
 from resources.store import Store
 from resources.store.records import cells, datasets
@@ -29,7 +29,7 @@ class Variances:
     """What a plan rests on. planning: arguments of `stats.sample_size`; n: items there are; source, note: in words.
 
     split: whether noise within items is known apart from the differences of items: only then can it be said what
-    more samples an item would do.
+    more samples an item would do. own_unit: see `metrics.own_unit`.
     """
 
     planning: Mapping[str, Any]
@@ -37,6 +37,7 @@ class Variances:
     source: str
     split: bool
     note: str = ""
+    own_unit: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Power:
     split: bool
     note: str = ""
     planning: Mapping[str, Any] = field(default_factory=dict)
+    own_unit: bool = False
 
     @property
     def enough(self) -> bool:
@@ -90,7 +92,8 @@ def stored_variances(store: Store, task: TaskDef, a: str, b: str, variant: str =
     if not planning:
         why = result["note"] or "the two do not differ"
         raise NothingVaries(f"{source}: {why}: compare other checkpoints, or give --omega2")
-    return Variances(planning, result["n"], source, False, "from the standard error of the difference")
+    note = "from the standard error of the difference"
+    return Variances(planning, result["n"], source, False, note, own_unit(metric, left, right))
 
 
 def given_variances(store: Store, task: TaskDef, n: int | None = None, **planning: float) -> Variances:
@@ -137,6 +140,7 @@ def plan(task: str, effect: float, variances: Variances, *, power: float = 0.8, 
         split=variances.split,
         note=variances.note,
         planning=dict(variances.planning),
+        own_unit=variances.own_unit,
     )
 
 
@@ -155,6 +159,7 @@ def _samples(effect: float, variances: Variances, how: Mapping[str, Any]) -> int
 def advice(found: Power) -> str:
     """`480 items cannot see 1 point; it needs 9,400 items, or K = 4 samples an item`."""
     points = f"{100 * found.effect:.3g} point{'' if round(100 * found.effect, 6) == 1 else 's'}"
+    points = f"a difference of {found.effect:g}" if found.own_unit else points
     if found.enough:
         return f"{found.n:,} items can see {points}: {found.needed:,} would do"
     said = f"{found.n:,} items cannot see {points}; it needs {found.needed:,} items"

@@ -79,7 +79,7 @@ def _aligned(items: ItemScores, own: ItemScores, what: str) -> ItemScores:
 
     here, there = pair(items, own, what)
 
-    def placed(column: np.ndarray, empty: float) -> np.ndarray:
+    def placed(column: np.ndarray, empty: float | None) -> np.ndarray:
         found = np.full((len(items.ids), *column.shape[1:]), empty, dtype=column.dtype)
         found[here] = column[there]
         return found
@@ -87,7 +87,8 @@ def _aligned(items: ItemScores, own: ItemScores, what: str) -> ItemScores:
     values = {name: placed(column, np.nan) for name, column in own.values.items()}
     counts = {name: placed(getattr(own, name), 0) for name in ("samples", "scored")}
     sampled = {name: placed(table, np.nan) for name, table in own.sampled.items()}
-    return replace(items, values=values, sampled=sampled, **counts)
+    results = None if own.results is None else np.frompyfunc(lambda texts: texts or (), 1, 1)(placed(own.results, None))
+    return replace(items, values=values, sampled=sampled, results=results, **counts)
 
 
 @dataclass(frozen=True)

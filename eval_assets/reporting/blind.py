@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eval_assets.reporting.words import LEVEL, MISSING, p_words, percent, points
+from eval_assets.reporting.words import LEVEL, MISSING, p_words, percent, score, step
 
 
 def blind_sentence(entry: Mapping[str, Any], chance: float | None = None) -> str:
@@ -16,11 +16,12 @@ def blind_sentence(entry: Mapping[str, Any], chance: float | None = None) -> str
     """
     n, clusters = entry["n"], entry["n_clusters"]
     beside = "" if chance is None else f" (chance {percent(chance)} %)"
+    sign, unit = ("", "") if entry.get("own_unit") else (" %", " points")
+    seen, unseen = (f"{score(entry, side)}{sign}" for side in ("with_media", "without_media"))
     said = (
-        f"{entry['checkpoint']} on {entry['task']}: {entry['metric']} {percent(entry['with_media'])} % with the media, "
-        f"{percent(entry['without_media'])} % without{beside}: "
+        f"{entry['checkpoint']} on {entry['task']}: {entry['metric']} {seen} with the media, {unseen} without{beside}: "
     )
-    diff, low, high = (points(entry[name]) for name in ("mean_diff", "ci_low", "ci_high"))
+    diff, low, high = (step(entry, name) for name in ("mean_diff", "ci_low", "ci_high"))
     where = f"{n} items" + (f" in {clusters} clusters" if clusters != n else "")
     if MISSING in (diff, low, high):
         return f"{said}whether it needs them cannot be told ({entry['note'] or 'no interval'}; {where})"
@@ -29,4 +30,4 @@ def blind_sentence(entry: Mapping[str, Any], chance: float | None = None) -> str
         verdict = "do not show that the score needs them"
     else:
         verdict = "of the score need them" if gain > 0 else "are lost by having them"
-    return f"{said}{diff} points {verdict}, {LEVEL} CI {low} to {high}, {p_words(entry['p_value'])}, {where}"
+    return f"{said}{diff}{unit} {verdict}, {LEVEL} CI {low} to {high}, {p_words(entry['p_value'])}, {where}"

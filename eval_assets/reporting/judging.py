@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting.words import LEVEL, MISSING, count, decimal, percent
+from eval_assets.reporting.figures import Figure, figure, figure_table, interval_of
+from eval_assets.reporting.words import count, decimal, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Data = Mapping[str, Any]
-
-
-class Figure(NamedTuple):
-    """A row: `kappa`, its value and interval as text, what it means, and what to know of it."""
-
-    name: str
-    value: str
-    interval: str
-    meaning: str
-    note: str = ""
 
 
 def figures(block: Data) -> list[Figure]:
@@ -69,16 +60,7 @@ def confusion(block: Data) -> tuple[list[str], list[list[str]]] | None:
 
 def judging_table(block: Data) -> Table:
     """The figures for a terminal."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, side in (("figure", "left"), ("value", "right"), (f"{LEVEL} interval", "right"), ("what it is", "left")):
-        table.add_column(name, justify=side, no_wrap=side == "right", overflow="fold")  # type: ignore[arg-type]
-    for f in figures(block):
-        table.add_row(
-            f.name, f.value, f.interval, f"{f.meaning} ({f.note})" if f.value == MISSING and f.note else f.meaning
-        )
+    table = figure_table(figures(block))
     if table_of := confusion(block):
         heads, rows = table_of
         lines = [", ".join(f"{head} {cell}" for head, cell in zip(heads, row, strict=True)) for row in rows]
@@ -168,17 +150,12 @@ def _known(value: Any) -> bool:
 
 
 def _both(estimate: Data) -> str:
-    return f"{percent(estimate['value'])} % {_interval(estimate, percent)}"
+    return f"{percent(estimate['value'])} % {interval_of(estimate, percent)}"
 
 
 def _plain(name: str, estimate: Data, meaning: str) -> Figure:
-    return Figure(name, decimal(estimate["value"]), _interval(estimate, decimal), meaning, estimate["note"] or "")
+    return figure(name, estimate, decimal, meaning)
 
 
 def _share(name: str, estimate: Data, meaning: str) -> Figure:
-    return Figure(name, percent(estimate["value"]), _interval(estimate, percent), meaning, estimate["note"] or "")
-
-
-def _interval(estimate: Data, say: Any) -> str:
-    low, high = say(estimate["ci_low"]), say(estimate["ci_high"])
-    return MISSING if low == high == MISSING else f"[{low}, {high}]"
+    return figure(name, estimate, percent, meaning)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting.words import LEVEL, MISSING, count, decimal, percent
+from eval_assets.reporting.figures import Figure, figure, figure_table
+from eval_assets.reporting.words import LEVEL, count, decimal, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Data = Mapping[str, Any]
-
-
-class Figure(NamedTuple):
-    """A row: `EA`, its value and interval as text, and what it means."""
-
-    name: str
-    value: str
-    interval: str
-    meaning: str
-    note: str
 
 
 def figures(block: Data) -> list[Figure]:
@@ -37,7 +28,7 @@ def figures(block: Data) -> list[Figure]:
     for sign, sizes, words in (("@", "pass_at_k", "at least one of"), ("^", "pass_hat_k", "all of")):
         several = {m: estimate for m, estimate in block[sizes].items() if m != "1"}  # of one sample it is EA
         rows += [(f"pass{sign}{m}", e, percent, f"{words} {m} samples right, %") for m, e in several.items()]
-    return [Figure(name, say(e["value"]), _interval(e, say), words, e["note"] or "") for name, e, say, words in rows]
+    return [figure(name, estimate, say, words) for name, estimate, say, words in rows]
 
 
 def heading(block: Data) -> str:
@@ -50,21 +41,8 @@ def heading(block: Data) -> str:
 
 def stability_table(block: Data) -> Table:
     """The same for a terminal."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, side in (("figure", "left"), ("value", "right"), (f"{LEVEL} interval", "right"), ("what it is", "left")):
-        table.add_column(name, justify=side, no_wrap=side == "right", overflow="fold")  # type: ignore[arg-type]
-    for f in figures(block):
-        table.add_row(f.name, f.value, f.interval, f"{f.meaning} ({f.note})" if f.value == MISSING else f.meaning)
-    return table
+    return figure_table(figures(block))
 
 
 def _plain(value: Any) -> str:
     return decimal(value, 3)
-
-
-def _interval(estimate: Data, say: Any) -> str:
-    low, high = say(estimate["ci_low"]), say(estimate["ci_high"])
-    return MISSING if low == high == MISSING else f"[{low}, {high}]"

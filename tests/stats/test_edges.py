@@ -286,3 +286,20 @@ def test_no_item_at_all_is_unknown_with_strata_too() -> None:
     assert math.isnan(macro.value)
     assert "no scored item" in macro.note
     assert math.isnan(stats.paired_ratio_difference([], [], [], [], strata=[]).mean_diff)
+
+
+def test_a_share_of_the_whole_has_an_interval_inside_of_the_scale() -> None:
+    said_yes = np.array([1, 1, 1, 0, 0, 0, 0, 0.0])
+    perfect = stats.ratio_estimate(said_yes, said_yes)  # precision 1 of three positives among eight items
+    assert perfect.value == perfect.ci_high == 1
+    assert perfect.ci_low < 0.5  # of three, and not of eight
+    assert "Wilson interval on 3 effective items" in perfect.method
+    words = stats.ratio_estimate([3, 1, 0, 2], [2, 2, 2, 2])  # an error rate may exceed 1
+    assert words.ci_high > 1
+    same = stats.ratio_estimate([1, 2, 3], [2, 4, 6])  # every item the same share: nothing varies, nothing is 0 or 1
+    assert same.ci_low == same.ci_high == 0.5
+    assert "no width" in same.note
+    macro = stats.stratified_estimate([1, 1, 1, 0, 1, 1], ["a"] * 3 + ["b"] * 3)
+    assert 0 <= macro.ci_low < macro.value < macro.ci_high <= 1
+    pair = stats.mean_estimate([1, 1, 1, 0, 1, 1, 0, 0], ["x", "x", "x", "x", "y", "y", "y", "y"])
+    assert 0 <= pair.ci_low < pair.ci_high <= 1  # t(1) alone: [-1.0, 2.2]
