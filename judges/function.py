@@ -6,13 +6,14 @@ import functools
 import hashlib
 import inspect
 import math
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import field_validator
 
-from judges.base import ItemLike, TextJudge, TextParams
+from judges.base import ItemLike, LabelError, TextJudge, TextParams
 from judges.metric import Metric
 from judges.verdict import Verdict
 
@@ -40,7 +41,7 @@ class FunctionJudge(TextJudge):
     """A mapping has `score`, may have `answer` and `flags`, and one number for each component.
 
     The function sees the extracted text (by default all of it, without the reasoning). What it
-    raises makes that one item unscored, with the error as the reason.
+    raises makes that one item unscored, with the error and its traceback as the reason.
     """
 
     name: ClassVar[str] = "function"
@@ -61,7 +62,13 @@ class FunctionJudge(TextJudge):
         return components
 
     def decide(self, item: ItemLike, label: Any, answer: str) -> Verdict:
-        result = self.params.function(item, answer)
+        try:
+            result = self.params.function(item, answer)
+        except LabelError:
+            raise
+        except Exception as error:  # of somebody who needs the line to mend it
+            trace = "".join(traceback.format_exception(error))
+            return Verdict.not_scored(f"judge error: {type(error).__name__}: {error}"[:500] + f"\n{trace[-4000:]}")
         verdict = result if isinstance(result, Verdict) else _verdict(result)
         missing = set(self.components) - set(verdict.values)
         if verdict.unscored is None and missing:

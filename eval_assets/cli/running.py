@@ -65,19 +65,27 @@ def run(
     from eval_assets.pipeline.planning import need_of
     from eval_assets.settings import load_settings
     from resources.models import ModelUnusable
-    from task_defs import GenerationKwargs, load_task
+    from task_defs import GenerationKwargs, TaskError, load_task
     from task_defs.lmms_eval import leaves
 
     settings = load_settings()
     named = [t for name in names(tasks) for t in settings.suites.get(name, (name,))]
     wanted = list(dict.fromkeys(leaf for name in named for leaf in leaves(name)))
-    definitions = [load_task(name) for name in wanted]
+    failures: dict[str, str] = {}
+    definitions = []
+    for name in wanted:
+        try:
+            definitions.append(load_task(name))
+        except TaskError as error:
+            if name in named:  # what was asked for by name is mended before hours go by
+                raise
+            failures[name] = str(error)  # a group's task that needs something that is not there
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
     variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind)
     if detach:
-        _detach(point.key, wanted, variant)
+        _detach(point.key, [task.task for task in definitions], variant)
+        _tell(failures)
         return
-    failures: dict[str, str] = {}
     runs = Runs()
     runs.identify(point.key)
     for task in definitions:
@@ -89,7 +97,7 @@ def run(
                 _gate_again(point, task, variant, settings)
             else:
                 runs.cell(point.key, task, variant, judge_only=judge_only)
-        except (RunFailed, ModelUnusable) as error:
+        except (RunFailed, ModelUnusable, TaskError) as error:  # one task must not stop the others
             failures[task.task] = str(error)
     try:
         if point.key in outdated_reports(store()) and not variant.id:
@@ -131,6 +139,11 @@ def _finish(checkpoint: str, done: list[str], variant: Any, failures: dict[str, 
             typer.echo("against the scores with media: " + ", ".join(f"`evals blind {checkpoint} {t}`" for t in done))
         if not variant.id:
             typer.echo(f"page: {store().file('reports', report_name(checkpoint) + '.html')}")
+    _tell(failures)
+
+
+def _tell(failures: dict[str, str]) -> None:
+    """Each task that failed and why; then the exit code is 1."""
     for task, why in failures.items():
         sys.stderr.write(f"evals: {task}: {why}\n")
     if failures:

@@ -55,10 +55,10 @@ def plan(
     from dataclasses import asdict
 
     from eval_assets.pipeline.ledger import FAILED, wishes
-    from eval_assets.pipeline.planning import need_of
+    from eval_assets.pipeline.planning import OUTPUTS, need_of
     from eval_assets.settings import load_settings
     from resources.store.records import checkpoints, datasets
-    from task_defs import load_task
+    from task_defs import TaskError, load_task
 
     home = store()
     points = names(checkpoint or []) or sorted(r["checkpoint"] for r in checkpoints(home).rows())
@@ -67,7 +67,10 @@ def plan(
     rows = []
     for task in map(load_task, chosen):
         for key in points:
-            row: dict[str, Any] = asdict(need_of(home, key, task, baseline=load_settings().baseline_of(task.task)))
+            try:
+                row: dict[str, Any] = asdict(need_of(home, key, task, baseline=load_settings().baseline_of(task.task)))
+            except TaskError as error:  # told in its place, the others are planned
+                row = {"checkpoint": key, "task": task.task, "stage": OUTPUTS, "reason": str(error), "key": ""}
             row["runs"] = row["stage"] != "complete"
             if row["runs"] and (key, task.task) in failed:
                 row["reason"] = f"failed before: {failed[key, task.task]}"
@@ -181,7 +184,8 @@ def items(
     shown = table("item", "question", "target", "response", "score", "flags or reason")
     for row in rows:
         score = "unscored" if row["score"] is None else f"{row['score']:g}"
-        why = row["unscored"] or ", ".join(row["flags"])
+        # A traceback, where there is one, is in `--json`.
+        why = row["unscored"].partition("\n")[0] if row["unscored"] else ", ".join(row["flags"])
         cells = (row["item_id"], row["question"], json.dumps(row["target"], ensure_ascii=False), row["text"] or "")
         shown.add_row(*(c if len(c) <= 200 else c[:200] + "…" for c in cells), score, why)
     show(shown)

@@ -50,6 +50,7 @@ class Inferred:
     failed: int = 0
     errors: int = 0  # permanent ones, kept as rows
     missing_media: int = 0
+    unasked: int = 0  # items of which the definition makes no question
     causes: dict[str, int] = field(default_factory=dict)
     observed: dict[str, Any] = field(default_factory=dict)  # what the model's engine counted meanwhile
     spend: dict[str, Any] = field(default_factory=dict)  # tokens and money of this run, as far as known
@@ -191,6 +192,11 @@ class _Inference:
         item = asked_question.item
         if item.missing_media and not self.cell.by_item:
             self.done.missing_media += 1
+            return
+        if asked_question.failed and not self.cell.by_item:
+            self.done.unasked += 1
+            if self.done.unasked == 1:
+                self.log(f"WARNING: an item is not asked: {asked_question.failed}")
             return
         for sample in range(self.cell.repeats):
             key = request_key(self.cell.settings, asked_question.inputs, sample, item.id if self.cell.by_item else None)

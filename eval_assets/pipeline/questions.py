@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from resources.media import MediaPolicy
 from resources.models.base import Message
 from resources.store import Store
 from resources.store.records import datasets, digests
-from task_defs import Item, MediaRef, TaskDef, compile_task, label_digest, prompt_digest
+from task_defs import Item, MediaRef, RenderError, TaskDef, compile_task, label_digest, prompt_digest
 from task_defs.placement import PLACEHOLDER
 
 Rows = Iterable[list[dict[str, Any]]]
@@ -33,6 +34,8 @@ class Question:
     inputs: hash of that (`input_hash`); continuations: the choices of a log-likelihood task.
     window: the part of its video that is shown, see `MediaPolicy.within`; None: all of it.
     whole: `inputs` of the question with its media: the same unless it is asked blind. Cells are paired by it.
+    failed: why the task's definition makes no question of this row, with the traceback of its function; "": it does.
+    Such an item is never sent to a model. Recorded answers to it are judged.
     """
 
     item: Item
@@ -41,11 +44,24 @@ class Question:
     inputs: str
     whole: str
     window: Mapping[str, float] | None = None
+    failed: str = ""
 
 
 def question(task: TaskDef, row: Mapping[str, Any], *, blind: bool = False) -> Question:
-    """A stored row, rendered; blind: without its media. Raises RenderError naming task, field and item."""
+    """A stored row, rendered; blind: without its media.
+
+    Raises RenderError where label, choices or cluster cannot be read. Where the prompt cannot be made, it is this
+    item's failure (`Question.failed`).
+    """
     item = item_of(task, row)
+    try:
+        asked = _rendered(task, item)
+    except RenderError as error:
+        asked = _unasked(item, error)
+    return without_media(asked) if blind and item.media else asked
+
+
+def _rendered(task: TaskDef, item: Item) -> Question:
     kinds = [m.kind for m in item.media if m.sha]
     functions = compile_task(task)
     turns = functions.conversation(item.doc, kinds, item.id, whole=item.missing_media is None)
@@ -57,8 +73,17 @@ def question(task: TaskDef, row: Mapping[str, Any], *, blind: bool = False) -> Q
     if changes := media_policy(task).within(window).changes(kinds):
         seen.append(["media", changes])
     inputs = input_hash(seen, shas, continuations)
-    asked = Question(item, messages, continuations, inputs, inputs, window)
-    return without_media(asked) if blind and item.media else asked
+    return Question(item, messages, continuations, inputs, inputs, window)
+
+
+def _unasked(item: Item, error: RenderError) -> Question:
+    """What stands for a question that could not be made. Its hash changes when the question can be made again."""
+    cause = error.__cause__
+    # Of a template the words say all; a function's author needs the line.
+    trace = "".join(traceback.format_exception(cause)[-3:]) if cause is not None and cause.__traceback__ else ""
+    shas = [m.sha or f"missing: {m.missing}" for m in item.media]
+    inputs = input_hash([["failed"]], shas, ())  # not the words: they have paths in them
+    return Question(item, (Message("user", ()),), (), inputs, inputs, failed=f"{error}\n{trace}".strip())
 
 
 def without_media(asked: Question) -> Question:
@@ -164,11 +189,17 @@ def _once(
 
 
 def _inputs(task: TaskDef, batches: Rows) -> Iterator[str]:
+    """Raises RenderError where no row makes a question: that is the definition's fault and not the rows'."""
+    first, made = None, 0
     for batch in batches:
         for row in batch:
             asked = question(task, row)
+            made += not asked.failed
+            first = first or (row if asked.failed else None)
             yield asked.item.id
             yield asked.inputs
+    if first is not None and not made:
+        _rendered(task, item_of(task, first))
 
 
 def _labels(task: TaskDef, batches: Rows) -> Iterator[str]:

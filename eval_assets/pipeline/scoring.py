@@ -130,7 +130,9 @@ async def _judge_chunk(cell: Cell, judge: Judge, chunk: Chunk, position: int) ->
 
 
 def _without_answer(q: Question) -> Verdict:
-    return Verdict.not_scored(f"missing medium: {q.item.missing_media}" if q.item.missing_media else "no response")
+    if q.item.missing_media:
+        return Verdict.not_scored(f"missing medium: {q.item.missing_media}")
+    return Verdict.not_scored(f"no question: {q.failed}" if q.failed else "no response")
 
 
 def _score_row(

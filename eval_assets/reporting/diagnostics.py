@@ -81,7 +81,10 @@ def _picture(medium: Data, pictures: Mapping[str, str]) -> dict[str, str]:
 def _sample(sample: Data) -> dict[str, str]:
     said = "not stored any more" if sample["text"] is None else sample["text"].strip()
     longer = len(said) > _LONGEST
-    verdict = f"unscored: {sample['unscored']}" if sample["score"] is None else f"{sample['score']:g}"
+    if sample["score"] is None:
+        verdict = "unscored: " + sample["unscored"].partition("\n")[0]  # without the traceback
+    else:
+        verdict = f"{sample['score']:g}"
     return {
         "answer": sample["answer"] if sample["answer"] is not None else "no answer",
         "verdict": ", ".join([verdict, *(flag.replace("_", " ") for flag in sample["flags"] or ())]),

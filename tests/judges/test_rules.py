@@ -99,7 +99,9 @@ def test_one_bad_item_leaves_the_others_judged():
     judge = get_judge({"name": "function", "function": fragile})
     good, bad, last = judge_all(judge, [{"target": 1}] * 3, ["x", "bad", "y"])
     assert (good.score, last.score) == (1.0, 1.0)
-    assert bad.unscored == "judge error: KeyError: 'no such field'"
+    reason, _, trace = bad.unscored.partition("\n")
+    assert reason == "judge error: KeyError: 'no such field'"
+    assert 'raise KeyError("no such field")' in trace  # the line that its author must mend
 
 
 def test_an_unusable_label_is_the_data_sets_fault_even_for_an_empty_text():
