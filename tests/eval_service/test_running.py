@@ -62,6 +62,7 @@ def folder(served, engines, tmp_path, monkeypatch) -> Path:  # noqa: F811
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(420)
 def test_a_running_job_is_followed_and_cancelled_and_gives_its_engine_back(served, engines, folder, tmp_path):  # noqa: F811
     client, seen = served.client(), []

@@ -4,7 +4,12 @@
 // `$x$` is a formula and "$5 and $3" is money: no space inside of the dollars, no digit behind them, one line.
 function delimited(text) {
   return text.replace(/\$\$[^]+?\$\$|\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?![\d$])/g,
-    (whole, inside) => inside === undefined ? whole : `\\(${inside}\\)`);
+    (whole, inside) => inside === undefined || !balanced(inside) ? whole : `\\(${inside}\\)`);
+}
+
+function balanced(formula) {
+  const braces = formula.replace(/\\[{}]/g, "");
+  return braces.split("{").length === braces.split("}").length;
 }
 
 function maths(root) {
