@@ -6,11 +6,11 @@ import pytest
 
 from task_defs import RenderError, load_task
 
-PROMPT = '''def prompt(doc):
+PROMPT = """def prompt(doc):
     if doc["id"] in {broken!r}:
         raise KeyError("no such bird")
     return doc["question"]
-'''
+"""
 
 
 def task_with(folder, rows, broken):
