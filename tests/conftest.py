@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import struct
 import threading
 import time
@@ -18,6 +19,10 @@ import yaml
 
 from resources.store import Store
 from task_defs import TaskDef, load_task
+
+# A shell's background jobs ignore Ctrl-C, and so would every process that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _ENVIRONMENT = ("EVAL_HOME", "EVAL_DATA", "EVAL_TASK_PATH", "EVAL_CONFIG", "EVAL_CACHE_BY_COMMIT")
 

@@ -109,7 +109,8 @@ def test_a_full_disk_while_media_are_stored(small_disk):
 
 def test_a_full_disk_while_a_record_is_written(small_disk):
     store = Store(small_disk / "home")
-    wish = {"checkpoint": "a", "task": "t", "who": "me", "priority": 0, "state": "wanted", "reason": "", "at": None}
+    wish = {"checkpoint": "a", "task": "t", "who": "me", "priority": 0, "state": "wanted", "reason": "", "at": None,
+            "variant": ""}  # fmt: skip
     wanted(store).upsert([wish])
     fill(small_disk, 0)
     with pytest.raises(StoreUnwritable, match="free some space"):
