@@ -63,15 +63,16 @@ class Admission:
         for name in found:
             if time.monotonic() - self._tasks.get(name, -_FRESH) < _FRESH:
                 continue
-            if name not in self.known_tasks():
-                raise TaskError(f"unknown task '{name}': {nearest(name, {*self.known_tasks(), *project.suites})}", name)
+            if name not in (known := self.known_tasks(name)):
+                raise TaskError(f"unknown task '{name}': {nearest(name, {*known, *project.suites})}", name)
             load_task(name)
             self._tasks[name] = time.monotonic()
         return found
 
-    def known_tasks(self) -> frozenset[str]:
+    def known_tasks(self, wanted: str = "") -> frozenset[str]:
+        """Names of all tasks, looked at again after a while, and for one that is wanted and was not there."""
         at, names = self._known
-        if time.monotonic() - at > _FRESH or not names:
+        if time.monotonic() - at > _FRESH or not names or (wanted and wanted not in names):
             names = frozenset(list_tasks())
             self._known = (time.monotonic(), names)
         return names

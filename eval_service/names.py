@@ -10,7 +10,7 @@ from task_defs.errors import nearest
 
 def named_task(service: Service, name: str) -> TaskDef:
     """A task of the catalog, or one whose data is in the store. Raises TaskError with the nearest names."""
-    known = service.admission.known_tasks()
+    known = service.admission.known_tasks(name)
     if name not in known and ("/" in name or datasets(service.store).get(task=name) is None):
         raise TaskError(f"unknown task '{name}': {nearest(name, known)}", name)
     return load_task(name)

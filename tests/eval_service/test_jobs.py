@@ -190,3 +190,11 @@ def test_compare_and_lists(served):
     assert {"good", "fair"} <= set(client.models()["checkpoints"])
     with pytest.raises(EvalServiceError, match="no checkpoint 'god'"):
         client.compare("god", "fair")
+
+
+def test_a_task_that_was_just_added_is_known_at_once(served):
+    client = served.client()
+    client.evaluate(checkpoint="good", tasks=["colours"])  # the names of tasks have been looked at
+    text = (served.project.path / "tasks" / "colours.yaml").read_text()
+    (served.project.path / "tasks" / "shades.yaml").write_text(text.replace("task: colours", "task: shades"))
+    assert client.evaluate(checkpoint="good", tasks=["shades"])["tasks"] == ["shades"]
