@@ -69,7 +69,7 @@ def test_a_running_job_is_followed_and_cancelled_and_gives_its_engine_back(serve
     job = client.evaluate_checkpoint(folder, "colours", model="stand")
     identify_checkpoint(served.project.store, job["checkpoint"])  # else a run of its own, before the one looked at
     with daemon(tmp_path / "daemon.log"):
-        follower = threading.Thread(target=lambda: seen.extend(client_events(served, job["job_id"])), daemon=True)
+        follower = threading.Thread(target=follow, args=(served, job["job_id"], seen), daemon=True)
         follower.start()
 
         def cell() -> dict:
@@ -95,5 +95,6 @@ def moves(cell: dict) -> bool:
     return bool(cell["state"] == "running" and cell["done"] and cell["rate"] and cell["eta_seconds"])
 
 
-def client_events(served, job_id: str) -> list[dict]:
-    return list(served.client().events(job_id))
+def follow(served, job_id: str, seen: list[dict]) -> None:
+    for job in served.client().events(job_id):
+        seen.append(job)
