@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from eval_assets.pipeline.ledger import FAILED, WANTED, settle, wishes
-from eval_assets.settings import load_settings
+from eval_assets.settings import Settings, load_settings
 from eval_service.admission import Admission
 from eval_service.auth import Client, Gatekeeper
 from eval_service.fetching import Fetcher, folder_for, tidy
@@ -17,9 +19,12 @@ from eval_service.queue import DagsterQueue
 from eval_service.schemas import EvaluateRequest, JobView
 from eval_service.settings import ServiceSettings
 from eval_service.uploads import UploadFolders
-from eval_service.views import cell_state, view
+from eval_service.views import cell_state, places, view, waiting
 from eval_service.writer import GroupWriter
 from resources.store import Store
+
+T = TypeVar("T")
+_FRESH = 2.0  # seconds
 
 
 class Service:
@@ -33,6 +38,8 @@ class Service:
         self.fetcher = Fetcher(settings.max_upload_gb * 1e9, self._could_not_fetch)
         self.writer = GroupWriter(self._commit)
         self.followers = Followers()
+        self._places: dict[str, int] = {}
+        self._memory: dict[str, tuple[float, Any]] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -46,14 +53,31 @@ class Service:
 
     async def submit(self, request: EvaluateRequest, client: Client) -> tuple[Job, bool]:
         """The job, and whether it is new. It is stored when this returns."""
-        made = await asyncio.to_thread(self.admission.job, request, client.name, load_settings())
+        made = await asyncio.to_thread(self.admission.job, request, client.name, self._project())
         new = await self.writer.put(made)
         if made.fetched:
             self.fetcher.want(made.fetched, folder_for(made.fetched, self.uploads.folder))
         return (made.job if new else await asyncio.to_thread(find_job, self.store, made.job.id)), new
 
     def _commit(self, submissions: Sequence[Submission]) -> list[bool | Exception]:
-        return submit_all(self.store, submissions, self.settings.open_jobs)
+        found = submit_all(self.store, submissions, self.settings.open_jobs)
+        self._places = places(self.store)  # once for all of them
+        return found
+
+    def accepted(self, job: Job) -> JobView:
+        """A job that was stored a moment ago: nothing of it runs, so nobody is asked."""
+        return waiting(job, self._places.get(job.who, 0), self._remembered("problem", self.queue.problem))
+
+    def _project(self) -> Settings:
+        return self._remembered("settings", load_settings)
+
+    def _remembered(self, name: str, make: Callable[[], T]) -> T:
+        """What fifty submissions at a time need and what changes seldom: made anew after some seconds."""
+        at, value = self._memory.get(name, (-_FRESH, None))
+        if time.monotonic() - at >= _FRESH:
+            at, value = time.monotonic(), make()
+            self._memory[name] = at, value
+        return cast(T, value)
 
     def view(self, job: Job) -> JobView:
         """The job as it stands. Raises DagsterUnreachable."""

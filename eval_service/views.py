@@ -32,12 +32,30 @@ def view(store: Store, job: Job, going: Mapping[str, Going], problem: str = "") 
     wishes = wishes_of(store, job)
     cells = [_cell(store, job, wish, going) for wish in wishes]
     state = job_state([c.state for c in cells])
-    position = _position(store, job) if state in ("queued", "running") else None
+    position = places(store).get(job.who, 0) if state in ("queued", "running") else None
     return JobView(
         job_id=job.id, state=state, client=job.client, checkpoint=job.checkpoint, tasks=list(job.tasks),
         variant=Variant.read(job.variant).id, priority=job.priority, created_at=job.at, queue_position=position,
         note=problem if state == "queued" else "", cells=cells,
     )  # fmt: skip
+
+
+def waiting(job: Job, position: int, problem: str) -> JobView:
+    """A job of which all cells wait. position: `places` of it."""
+    return JobView(
+        job_id=job.id, state="queued", client=job.client, checkpoint=job.checkpoint, tasks=list(job.tasks),
+        variant=Variant.read(job.variant).id, priority=job.priority, created_at=job.at, queue_position=position,
+        note=problem, cells=[Cell(task=task, state="waiting") for task in job.tasks],
+    )  # fmt: skip
+
+
+def places(store: Store) -> dict[str, int]:
+    """Who wants cells -> how many cells of others go before the first of them."""
+    found: dict[str, int] = {}
+    for number, cell in enumerate(by_cell(in_order(wanted(store).rows(f"state = {quoted(WANTED)}")))):
+        for wish in cell:
+            found.setdefault(wish.who, number)
+    return found
 
 
 def job_state(states: Sequence[CellState]) -> JobState:
@@ -101,15 +119,6 @@ def _progress(store: Store, job: Job, task: str) -> dict[str, Any]:
     rate = recent / _RECENT
     eta = (total - done) / rate if rate else None
     return {"done": done, "total": total, "rate": rate, "eta_seconds": eta}
-
-
-def _position(store: Store, job: Job) -> int:
-    """How many cells of others go before the job's first open one."""
-    ordered = in_order(wanted(store).rows(f"state = {quoted(WANTED)}"))
-    for number, cell in enumerate(by_cell(ordered)):
-        if any(w.who == job.who for w in cell):
-            return number
-    return 0
 
 
 def queue(store: Store, jobs: Sequence[Job], going: Mapping[str, Going], limit: int) -> Queue:
