@@ -40,6 +40,7 @@ class Admission:
     def __init__(self, store: Store, settings: ServiceSettings, uploads: UploadFolders) -> None:
         self.store, self.settings, self.uploads = store, settings, uploads
         self._tasks: dict[str, float] = {}
+        self._points: dict[str, tuple[float, Checkpoint]] = {}
         self._known: tuple[float, frozenset[str]] = (0.0, frozenset())
 
     def job(self, request: EvaluateRequest, client: str, project: Settings) -> Submission:
@@ -88,7 +89,7 @@ class Admission:
                 raise Refused("model_args need `model`: a backend, or an entry of models.yaml")
             if request.checkpoint is None:
                 raise Refused("name a `model` or a registered `checkpoint`")
-            return checkpoint_of(self.store, request.checkpoint, None, {}), ""
+            return self._registered(request.checkpoint), ""
         if request.model in named:
             point = checkpoint_of(self.store, request.model, None, request.model_args)
             return checked(_named(point, request)), ""
@@ -107,6 +108,15 @@ class Admission:
                 raise Refused("model_args: base is a folder on the server, a hub id or an upload, not an s3:// path")
         point = self._at(source, fetched, request, args)
         return checked(_named(point, request)), fetched
+
+    def _registered(self, name: str) -> Checkpoint:
+        """A checkpoint by its key, looked up once for those who ask for it within a second."""
+        at, point = self._points.get(name, (-1.0, None))
+        if point is None or time.monotonic() - at >= 1:
+            point = checkpoint_of(self.store, name, None, {})
+            self._points = {k: v for k, v in self._points.items() if time.monotonic() - v[0] < 1}
+            self._points[name] = time.monotonic(), point
+        return point
 
     def _at(self, source: str, fetched: str, request: EvaluateRequest, args: Mapping[str, Any]) -> Checkpoint:
         assert request.model is not None

@@ -86,7 +86,9 @@ def submit_all(store: Store, submissions: Sequence[Submission], most_open: int) 
              jobs(store).rows(one_of("job_id", {s.job.id for s in submissions}))}  # fmt: skip
     points = {row["checkpoint"]: Checkpoint.from_record(row) for row in
               checkpoints(store).rows(one_of("checkpoint", {s.point.key for s in submissions}))}  # fmt: skip
-    open_jobs = open_jobs_by_client(store)
+    ids = open_job_ids(store)
+    # Whose they are is only asked where somebody may have too many.
+    open_jobs = open_jobs_by_client(store, ids) if len(ids) + len(submissions) > most_open else {}
     found: list[bool | Exception] = []
     new_points: dict[str, Checkpoint] = {}
     new_jobs: dict[str, Job] = {}
@@ -129,10 +131,14 @@ def _again(store: Store, submitted: Sequence[Job]) -> list[Wish]:
     ]  # fmt: skip
 
 
-def open_jobs_by_client(store: Store) -> dict[str, set[str]]:
-    """Ids of jobs with an open wish, by client."""
+def open_job_ids(store: Store) -> set[str]:
+    """Ids of jobs with an open wish."""
     rows = wanted(store).rows(f"state = {quoted(WANTED)} AND who LIKE {quoted(_WHO + '%')}")
-    ids = {row["who"].removeprefix(_WHO) for row in rows}
+    return {row["who"].removeprefix(_WHO) for row in rows}
+
+
+def open_jobs_by_client(store: Store, ids: set[str]) -> dict[str, set[str]]:
+    """These jobs by client."""
     found: dict[str, set[str]] = {}
     if ids:
         for row in jobs(store).rows(one_of("job_id", ids)):
