@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eval_assets.pipeline.importers import ImportRefused
-from eval_assets.pipeline.importers.fields import dig, read_rows
+from eval_assets.pipeline.importers.detect import read_rows
+from eval_assets.pipeline.importers.rows import dig
 from eval_assets.pipeline.ingest import items_of
 from eval_assets.pipeline.judge_models import task_judge
 from eval_assets.versions import digest

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from eval_assets.pipeline.importers import ImportRefused
-from eval_assets.pipeline.importers.fields import dig, read_rows
+from eval_assets.pipeline.importers.detect import read_rows
+from eval_assets.pipeline.importers.rows import dig
 from eval_assets.pipeline.ingest import items_of
 from judges.asking import Ask, Reply
 from resources.store import Store

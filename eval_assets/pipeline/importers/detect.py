@@ -11,7 +11,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from eval_assets.pipeline.importers import harness, inspect_log, plain, vlmevalkit
-from eval_assets.pipeline.importers.base import ImportRefused, Log, Options
+from eval_assets.pipeline.importers.base import PART_BYTES, ImportRefused, Log, Options
 from eval_assets.pipeline.importers.rows import Row, rows_of
 
 Reader = Callable[[Path, str, Iterator[Row], Options], Log]
@@ -58,6 +58,17 @@ def open_log(path: Path, options: Options, format: str | None = None) -> Log:
         has = ", ".join(map(str, islice(first[1], 12)))
         raise ImportRefused(f"{path} is no log of {format}: {first[0]} has the fields {has}")
     return reader(path, kind, chain([first], rows), options)
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a table that is no log (people's verdicts, a judge's answers): JSONL, JSON, CSV, TSV, XLSX, Parquet.
+
+    Raises ImportRefused, naming the place.
+    """
+    if not path.is_file():
+        raise ImportRefused(f"no file {path}")
+    for _, row in rows_of(path, container_of(path), PART_BYTES):
+        yield row
 
 
 def container_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eval_assets.pipeline.importers.base import Answer, ImportRefused, Log, Options, as_text, targets
-from eval_assets.pipeline.importers.rows import Row
+from eval_assets.pipeline.importers.rows import Row, dig
 
 _NAMES = {"jsonl": "JSONL", "json": "JSON", "csv": "CSV", "tsv": "TSV", "xlsx": "XLSX", "parquet": "Parquet"}
 
@@ -74,14 +74,7 @@ class _Reading:
             raise ImportRefused(f"{self.path}, {where}: {name!r} should be a number, and is {given!r}") from None
 
     def _field(self, row: dict[str, Any], number: int, name: str | None) -> Any:
-        if name is None:
-            return None
-        value: Any = row
-        for part in [name] if name in row else name.split("."):
-            if not isinstance(value, dict) or part not in value:
-                raise ImportRefused(f"{self.path}, row {number + 1}: no field {name!r}; it has {', '.join(row)}")
-            value = value[part]
-        return value
+        return None if name is None else dig(row, name, self.path, number)
 
 
 def _missing(text: str | None) -> str | None:

@@ -133,6 +133,16 @@ def _cell(value: Any) -> Any:
     return value if isinstance(value, (str, bool, int, float)) else str(getattr(value, "text", value))
 
 
+def dig(row: dict[str, Any], name: str, path: Path, number: int) -> Any:
+    """A field of row `number` (from 0) of a file; dots lead into nested ones. Raises ImportRefused."""
+    value: Any = row
+    for part in [name] if name in row else name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise ImportRefused(f"{path}, row {number + 1}: no field {name!r}; it has {', '.join(map(str, row))}")
+        value = value[part]
+    return value
+
+
 def check_header(header: list[str], path: Path) -> None:
     if not header or not any(header):
         raise ImportRefused(f"{path}: no header: the first line must name the columns")
