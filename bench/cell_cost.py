@@ -7,7 +7,7 @@ calls the cell's functions without Dagster, start and imports of its own include
 materialize` takes longer is the cost. Against the functions in a warm process it is more, and that is
 printed too, by its parts: each is a process that does one thing more than the one before. For scale:
 the same run with Dagster's default executor, which starts a process for every step, and Dagster with
-nothing to do.
+nothing to do, and the cell with its comparison, as jobs run it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from pathlib import Path
 from _common import ROOT, cell_of, ingested, print_table, verdict, workspace, write_task
 
 TASK, RUNS, ITEMS = "bench_small", 5, 100
-_SELECT = "model_outputs,judge_scores,statistical_report,comparison"
+_CELL = "model_outputs,judge_scores,statistical_report"
+_COMPARED = f"{_CELL},comparison"
 
 
 def record(folder: Path, name: str) -> None:
@@ -44,7 +45,7 @@ def record(folder: Path, name: str) -> None:
         register_partitions(instance, [name], [TASK])
 
 
-def by_dagster(name: str, module: str, select: str = _SELECT) -> float:
+def by_dagster(name: str, module: str, select: str = _CELL) -> float:
     command = [
         sys.executable, "-m", "dagster", "asset", "materialize", "-m", module, "--select", select,
         "--partition", f"{name}|{TASK}",
@@ -56,7 +57,7 @@ def by_dagster(name: str, module: str, select: str = _SELECT) -> float:
     return time.perf_counter() - started
 
 
-def by_functions(name: str) -> float:
+def by_functions(name: str, *, compared: bool = False) -> float:
     from eval_assets.pipeline.comparisons import compare_with_others
     from eval_assets.pipeline.infer import infer
     from eval_assets.pipeline.report import report_cell
@@ -66,13 +67,14 @@ def by_functions(name: str) -> float:
     cell, store = cell_of(name, TASK)
     for step in (infer, judge_cell, report_cell):
         step(cell, store, run_id="bench", log=lambda line: None)
-    compare_with_others(cell, store, None, run_id="bench")
+    if compared:
+        compare_with_others(cell, store, None, run_id="bench")
     return time.perf_counter() - started
 
 
-def by_process(name: str) -> float:
+def by_process(name: str, *how: str) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, __file__, name], check=True, capture_output=True)
+    subprocess.run([sys.executable, __file__, name, *how], check=True, capture_output=True)
     return time.perf_counter() - started
 
 
@@ -135,14 +137,21 @@ def main() -> None:
         (folder / "spawning.py").write_text(_SPAWNING)
         (folder / "empty.py").write_text(_EMPTY)
         os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])
-        names = [f"model{i}" for i in range(3 * RUNS + 2)]
+        names = [f"model{i}" for i in range(5 * RUNS + 2)]
         for name in names:
             record(folder, name)
         by_functions(names.pop())  # warm
         warm = statistics.median(by_functions(names.pop()) for _ in range(RUNS))
         begun = starts()
-        pairs = [(by_process(names.pop()), by_dagster(names.pop(), "eval_assets.definitions")) for _ in range(RUNS)]
-        work, whole = (statistics.median(side) for side in zip(*pairs, strict=True))
+        ours = "eval_assets.definitions"
+        turns = [
+            (
+                by_process(names.pop()), by_dagster(names.pop(), ours),
+                by_process(names.pop(), "compared"), by_dagster(names.pop(), ours, _COMPARED),
+            )
+            for _ in range(RUNS)
+        ]  # fmt: skip
+        work, whole, compared_work, compared = (statistics.median(side) for side in zip(*turns, strict=True))
         empty = statistics.median(by_dagster("model0", "empty", "*") for _ in range(RUNS))
         spawned = by_dagster(names.pop(), "spawning")
     parts = [(what, now - before) for (what, now), before in zip(begun.items(), [0, *begun.values()], strict=False)]
@@ -156,13 +165,16 @@ def main() -> None:
         ("  of that: the rest (Dagster's plan, its events in SQLite)", whole - warm - list(begun.values())[-1]),
         ("four empty assets and four empty checks, for scale", empty),
         ("the cell with a process a step (Dagster's default)", spawned),
+        ("with the comparison: the work", compared_work),
+        ("with the comparison: dagster asset materialize", compared),
+        ("with the comparison: its cost beyond the work", compared - compared_work),
     ]
-    print_table(f"One cell of {ITEMS} recorded answers: 4 assets, 4 checks (middle of {RUNS})", ["", "seconds"], rows)
+    print_table(f"One cell of {ITEMS} recorded answers: {_CELL} (middle of {RUNS})", ["", "seconds"], rows)
     verdict({"at most 2 s beyond the work": whole - work <= 2})
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        by_functions(sys.argv[1])
+        by_functions(sys.argv[1], compared=len(sys.argv) > 2)
     else:
         main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,16 @@ def _task_files(root: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted([*root.rglob("*.yaml"), *root.rglob("*.yml")]):
         if any(part.startswith(".") for part in path.relative_to(root).parts):
             continue
-        if line := _TASK_LINE.search(path.read_bytes()):
-            yield _name(line.group()) or path.stem, path
+        stat = path.stat()
+        if name := _name_in(path, stat.st_mtime_ns, stat.st_size):
+            yield name, path
+
+
+@cache
+def _name_in(path: Path, mtime_ns: int, size: int) -> str | None:
+    """The name that a file gives its task, None for one without; read again when the file has changed."""
+    line = _TASK_LINE.search(path.read_bytes())
+    return _name(line.group()) or path.stem if line else None
 
 
 def _name(line: bytes) -> str | None:
