@@ -35,6 +35,7 @@ _JUDGES = {
     "lmms_eval": ("judges.lmms_eval", "LmmsEvalJudge"),
     "llm": ("judges.llm", "LLMPointwise"),
     "llm_pairwise": ("judges.llm_pairwise", "LLMPairwise"),
+    "outcome": ("judges.outcome", "OutcomeJudge"),
     "function": ("judges.function", "FunctionJudge"),
     "option_words": ("judges.option_words", "OptionWordsJudge"),
 }

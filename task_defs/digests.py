@@ -20,7 +20,7 @@ _DATA_VERSION = 1
 
 _PROMPT_FIELDS = ("description", "doc_to_text", "doc_to_choice", "doc_to_visual", "output_type")
 # Fields that came later: they count where they are given, so that no older task has another digest.
-_LATER_PROMPT_FIELDS = ("system_prompt", "doc_to_messages", "video", "max_pixels", "min_pixels")
+_LATER_PROMPT_FIELDS = ("system_prompt", "doc_to_messages", "video", "max_pixels", "min_pixels", "episode")
 _DATA_FIELDS = (
     "dataset_path",
     "dataset_name",

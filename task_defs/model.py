@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from task_defs.conversation import WrongTurns, read_turns
+from task_defs.episode_spec import EpisodeSpec
 from task_defs.errors import Mark, fault
 from task_defs.generation import GenerationKwargs
 from task_defs.media_spec import Count, VideoSpec
@@ -188,6 +189,7 @@ class TaskDef(BaseModel):
     min_pixels: Count | None = None
     output_type: OutputType = "generate_until"
     generation_kwargs: GenerationKwargs = GenerationKwargs()
+    episode: EpisodeSpec | None = None
     repeats: Annotated[int, Field(strict=True, ge=1)] = 1
 
     # What is known about an item.
@@ -221,6 +223,8 @@ class TaskDef(BaseModel):
             raise fault("min_pixels", f"expected at most max_pixels ({self.max_pixels}), found {self.min_pixels}")
         if self.output_type == "multiple_choice" and self.doc_to_choice is None:
             raise fault("output_type", "`multiple_choice` needs `doc_to_choice`")
+        if self.episode is not None and self.output_type != "generate_until":
+            raise fault("output_type", "an episode generates text until it is over: leave this field out")
         if self.data_files and self.test_split not in self.data_files:
             raise fault(
                 "test_split",

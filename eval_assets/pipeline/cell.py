@@ -144,11 +144,25 @@ def refuse_unanswerable(point: Checkpoint, task: TaskDef, *, blind: bool = False
         )
     if blind and task.doc_to_visual is None:
         raise ModelUnusable(f"task {task.task} has no media (doc_to_visual): a blind run would be the run there is")
+    if task.episode is not None:
+        _refuse_unplayable(point, task, blind)
+        return
+    if point.model == "baseline":
+        raise ModelUnusable(f"{point.key} on {task.task}: a baseline plays episodes, and this task asks questions")
     if task.output_type == "generate_until":
         return
     model = build_model(point.model, point.source, dict(point.model_args), task=task.task)
     if model.no_loglikelihood:
         raise ModelUnusable(f"{point.key} on {task.task}: {model.no_loglikelihood}")
+
+
+def _refuse_unplayable(point: Checkpoint, task: TaskDef, blind: bool) -> None:
+    if point.model == "recorded":
+        raise ModelUnusable(
+            f"{point.key} on {task.task}: an episode goes on from each answer, so recorded ones play none"
+        )
+    if blind:
+        raise ModelUnusable(f"task {task.task} is played: a blind run of it would be another game")
 
 
 def find_checkpoint(store: Store, key: str) -> Checkpoint:

@@ -6,22 +6,22 @@ import asyncio
 import contextlib
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, refuse_unanswerable
+from eval_assets.pipeline.episodes import Episodes
+from eval_assets.pipeline.failures import Failures
+from eval_assets.pipeline.inferred import Inferred, same_dataset
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.judge_models import refuse_unjudgeable
 from eval_assets.pipeline.media_pool import MediaPool
 from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.progress import Progress
-from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, media_policy, question
+from eval_assets.pipeline.questions import COLUMNS, Question, media_policy, question
 from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
-from resources.models import LMM, Instance, ModelUnusable, Response
-from resources.models.base import PERMANENT
+from resources.models import LMM, Instance, ModelUnusable
 from resources.models.budget import Spend
 from resources.models.concurrent import unless_refused
 from resources.models.reasoning import separated
@@ -31,30 +31,6 @@ from resources.store.outputs import Asked, row_of
 CHUNK = 64  # questions read ahead at a time
 CHUNK_BYTES = 64 * 2**20  # or fewer, when their media are large
 LATEST = 8192  # requests between two sortings
-# The way to the model is down when this many requests in a row have failed after all their retries.
-GIVE_UP_AFTER = 64
-
-
-class InferenceIncomplete(RuntimeError):
-    """Some requests failed in a way that may pass; everything that was answered is kept."""
-
-
-@dataclass
-class Inferred:
-    """What was done for a cell. version: the outputs' data version."""
-
-    version: str = ""
-    rows: int = 0
-    asked: int = 0
-    reused: int = 0
-    failed: int = 0
-    errors: int = 0  # permanent ones, kept as rows
-    missing_media: int = 0
-    unasked: int = 0  # items of which the definition makes no question
-    causes: dict[str, int] = field(default_factory=dict)
-    observed: dict[str, Any] = field(default_factory=dict)  # what the model's engine counted meanwhile
-    spend: dict[str, Any] = field(default_factory=dict)  # tokens and money of this run, as far as known
-    served_by: dict[str, int] = field(default_factory=dict)  # models that the endpoint named, with their answers
 
 
 def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) -> Inferred:
@@ -71,7 +47,8 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     store.ensure_writable()
     name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
     with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):
-        done = asyncio.run(_Inference(cell, store, run_id, log).run())
+        pass_ = Episodes if cell.task.episode else _Inference
+        done = asyncio.run(pass_(cell, store, run_id, log).run())
     table = cell.outputs(store)
     table.compact()
     done.rows = table.count()
@@ -102,6 +79,7 @@ class _Inference:
         self.shared: list[Asked] = []  # questions whose request another question makes or made
         self.pending: dict[str, Asked] = {}
         self.done = Inferred()
+        self.failures = Failures()
         self.spend = Spend()
         total = cell.n_asked_items * cell.repeats
         self.progress = Progress(f"{cell.checkpoint.key} on {cell.task.task}", total, log)
@@ -121,11 +99,8 @@ class _Inference:
         finally:
             await instances.aclose()
         self._share()
-        self._check()
-        if dataset_record(self.store, self.cell.task)["version"] != self.cell.dataset_version:
-            raise InferenceIncomplete(
-                f"the data set of {self.cell.task.task} changed meanwhile: run again, answers are kept"
-            )
+        self.done.settle(self.failures)
+        same_dataset(self.store, self.cell)
         self.done.version = digest([self.cell.key, responses_digest(self.table, self.wanted)])
         self.done.spend = self.spend.record(self.cell.prices)
         self.log(self.progress.line())
@@ -134,45 +109,22 @@ class _Inference:
     async def _ask(self, model: LMM, instances: AsyncIterator[Instance]) -> None:
         likely = self.cell.task.output_type != "generate_until"
         responses = unless_refused(model.loglikelihood if likely else model.generate_until, instances)
-        in_a_row = 0
         # Closed before the requests are: its workers may be waiting for the next of them.
         async with contextlib.aclosing(responses), RowWriter(self.table.append) as writer:
             async for response in responses:
                 asked = self.pending.pop(response.id)
-                kept = response.error is None or response.error.kind in PERMANENT
+                kept = self.failures.kept(response)
                 self.progress.answered(failed=not kept)
-                if kept:
-                    in_a_row = 0
-                    self.done.asked += 1
-                    self.done.errors += response.error is not None
-                    # What a recorded answer cost was spent elsewhere.
-                    if not self.cell.by_item and (response.usage or response.error is None):
-                        self.spend.add(response.usage)
-                    await writer.add(row_of(asked, separated(response, self.cell.reasoning_tags), self.run_id))
-                else:
-                    in_a_row += 1
-                    self._failed(response)
-                    if in_a_row >= GIVE_UP_AFTER:
-                        raise ModelUnusable(f"{in_a_row} requests failed one after another: {self._causes()}")
-
-    def _failed(self, response: Response) -> None:
-        assert response.error is not None
-        self.done.failed += 1
-        cause = f"{response.error.kind}: {response.error.message[:200]}"
-        if cause in self.done.causes or len(self.done.causes) < 10:
-            self.done.causes[cause] = self.done.causes.get(cause, 0) + 1
-        if self.done.failed == 1:
-            self.log(f"a request failed after its retries: {cause}")
-
-    def _causes(self) -> str:
-        return "; ".join(f"{count} x {cause}" for cause, count in self.done.causes.items())
-
-    def _check(self) -> None:
-        if self.done.failed:
-            raise InferenceIncomplete(
-                f"{self.done.failed} requests failed ({self._causes()}). "
-                f"{self.done.asked} answers of this run are kept: run the cell again and only the rest is asked."
-            )
+                if not kept:
+                    if self.failures.count == 1:
+                        self.log(f"a request failed after its retries: {self.failures}")
+                    continue
+                self.done.asked += 1
+                self.done.errors += response.error is not None
+                # What a recorded answer cost was spent elsewhere.
+                if not self.cell.by_item and (response.usage or response.error is None):
+                    self.spend.add(response.usage)
+                await writer.add(row_of(asked, separated(response, self.cell.reasoning_tags), self.run_id))
 
     # --- what to ask ------------------------------------------------------------------------
 

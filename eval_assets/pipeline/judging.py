@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eval_assets.pipeline.answered import place, stored_hashes
-from eval_assets.pipeline.infer import GIVE_UP_AFTER
+from eval_assets.pipeline.failures import Failures
 from eval_assets.pipeline.judge_models import JudgeModel
 from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.writer import RowWriter
 from judges.asking import Ask, Reply
 from judges.llm_base import NOT_REACHED, LLMJudge
-from resources.models import LMM, Instance, Message, ModelUnusable, Response
-from resources.models.base import PERMANENT
+from resources.models import LMM, Instance, Message, ModelUnusable
 from resources.models.budget import Spend
 from resources.models.reasoning import separated
 from resources.store import Store
@@ -41,20 +40,18 @@ class AskedModel:
 
     asked: int = 0
     reused: int = 0
-    failed: int = 0
-    causes: dict[str, int] = field(default_factory=dict)
+    failures: Failures = field(default_factory=Failures)
     spend: Spend = field(default_factory=Spend)
     problem: str = ""
 
     def record(self, model: JudgeModel) -> dict[str, Any]:
         """JSON-able, for the run's metadata."""
-        counts = {"asked": self.asked, "reused": self.reused, "failed": self.failed}
+        counts = {"asked": self.asked, "reused": self.reused, "failed": self.failures.count}
         return {**{k: v for k, v in counts.items() if v}, **self.spend.record(model.prices)}
 
     def fault(self) -> str:
         """Why answers are missing; "" where none are."""
-        causes = "; ".join(f"{count} x {cause}" for cause, count in self.causes.items())
-        return self.problem or causes
+        return self.problem or str(self.failures)
 
 
 def ask_judges(
@@ -108,29 +105,16 @@ class _Asking:
         return self.done
 
     async def _ask(self, model: LMM, instances: AsyncIterator[Instance]) -> None:
-        in_a_row = 0
         responses = model.generate_until(instances)
         # Closed before the requests are: its workers may be waiting for the next of them.
         async with contextlib.aclosing(responses), RowWriter(self.table.append) as writer:
             async for response in responses:
                 asked = self.pending.pop(response.id)
-                if response.error is not None and response.error.kind not in PERMANENT:
-                    in_a_row += 1
-                    self._failed(response)
-                    if in_a_row >= GIVE_UP_AFTER:
-                        raise ModelUnusable(f"{in_a_row} requests failed one after another: {self.done.fault()}")
+                if not self.done.failures.kept(response):
                     continue
-                in_a_row = 0
                 self.done.asked += 1
                 self.done.spend.add(response.usage)
                 await writer.add(row_of(asked, separated(response, self.model.reasoning_tags), self.run_id))
-
-    def _failed(self, response: Response) -> None:
-        assert response.error is not None
-        self.done.failed += 1
-        cause = f"{response.error.kind}: {response.error.message[:200]}"
-        if cause in self.done.causes or len(self.done.causes) < 10:
-            self.done.causes[cause] = self.done.causes.get(cause, 0) + 1
 
     def _chunks(self) -> Iterator[list[Instance]]:
         for items, responses in self.pairs():

@@ -10,6 +10,7 @@ from typing import Any
 
 from eval_assets.pipeline.ingest import items_of
 from eval_assets.versions import digest, digest_sequence, input_hash
+from resources.episodes.registry import player_identity
 from resources.media import MediaPolicy
 from resources.models.base import Message
 from resources.store import Store
@@ -72,6 +73,8 @@ def _rendered(task: TaskDef, item: Item) -> Question:
     window = functions.window(item.doc, item.id) if "video" in kinds else None
     if changes := media_policy(task).within(window).changes(kinds):
         seen.append(["media", changes])
+    if task.episode is not None:
+        seen.append(["episode", task.episode.model_dump(mode="json"), player_identity(task.episode.player)])
     inputs = input_hash(seen, shas, continuations)
     return Question(item, messages, continuations, inputs, inputs, window)
 
@@ -165,7 +168,10 @@ def dataset_record(store: Store, task: TaskDef) -> dict[str, Any]:
 
 def request_digest(store: Store, task: TaskDef) -> str:
     """Digest of the task's request inputs, computed once per data set version and prompt."""
-    return _once(store, task, "requests", prompt_digest(task), _inputs)
+    definition = prompt_digest(task)
+    if task.episode is not None:
+        definition = digest([definition, player_identity(task.episode.player)])
+    return _once(store, task, "requests", definition, _inputs)
 
 
 def labels_digest(store: Store, task: TaskDef) -> str:

@@ -75,7 +75,9 @@ class Instance:
 # What is wrong with a request itself: asking again gives the same, so it is kept as a row. Every
 # other kind (timeout, rate_limit, server, connection, bad_request, invalid_response, ...) is about
 # the way to the model: nothing is kept, and the next run asks again.
-PERMANENT = frozenset({"too_long", "refused", "bad_media", "unsupported_media", "not_recorded", "failed_there"})
+PERMANENT = frozenset(
+    {"too_long", "refused", "bad_media", "unsupported_media", "not_recorded", "failed_there", "environment"}
+)
 
 
 @dataclass(frozen=True, slots=True)

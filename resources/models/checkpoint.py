@@ -38,7 +38,7 @@ class Checkpoint:
     @property
     def has_weights(self) -> bool:
         """Whether `source` is a folder of weights or a hub id, and no endpoint and no table of answers."""
-        return self.model not in ("openai", "recorded")
+        return self.model not in ("openai", "recorded", "baseline")
 
     def record(self) -> dict[str, Any]:
         row = asdict(self)

@@ -46,6 +46,9 @@ def identify(model: str, source: str, args: Mapping[str, Any], log: Log = quiet)
 
         fingerprint, size = recorded_fingerprint(source)
         return Identity(fingerprint, fingerprint, size)
+    if model == "baseline":
+        fingerprint = _hex(json.dumps(["baseline", source]))
+        return Identity(fingerprint, fingerprint, 0)
     if model == "openai":
         from resources.models.presets import endpoint
 

@@ -16,6 +16,7 @@ _CLASSES = {
     "transformers": ("resources.models.transformers:TransformersModel", "pretrained"),
     "openai": ("resources.models.openai:OpenAIModel", "model"),
     "recorded": ("resources.models.recorded:RecordedModel", "uri"),
+    "baseline": ("resources.models.baseline:BaselineModel", "policy"),
 }
 # What is done with the answers of any model, and is no model's own business.
 _OF_EVERY_MODEL = {"reasoning_tags"}

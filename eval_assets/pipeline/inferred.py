@@ -1,0 +1,45 @@
+"""What one pass over a cell did, and what stops it from being complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from eval_assets.pipeline.cell import Cell
+from eval_assets.pipeline.failures import Failures
+from eval_assets.pipeline.questions import dataset_record
+from resources.store import Store
+
+
+class InferenceIncomplete(RuntimeError):
+    """Some requests failed in a way that may pass; everything that was answered is kept."""
+
+
+@dataclass
+class Inferred:
+    """What was done for a cell. version: the outputs' data version."""
+
+    version: str = ""
+    rows: int = 0
+    asked: int = 0
+    reused: int = 0
+    errors: int = 0  # permanent ones, kept as rows
+    missing_media: int = 0
+    unasked: int = 0  # items of which the definition makes no question
+    observed: dict[str, Any] = field(default_factory=dict)  # what the model's engine counted meanwhile
+    spend: dict[str, Any] = field(default_factory=dict)  # tokens and money of this run, as far as known
+    served_by: dict[str, int] = field(default_factory=dict)  # models that the endpoint named, with their answers
+
+    def settle(self, failures: Failures) -> None:
+        """Raises InferenceIncomplete where requests failed that another run may get answered."""
+        if failures.count:
+            raise InferenceIncomplete(
+                f"{failures.count} requests failed ({failures}). "
+                f"{self.asked} answers of this run are kept: run the cell again and only the rest is asked."
+            )
+
+
+def same_dataset(store: Store, cell: Cell) -> None:
+    """Raises InferenceIncomplete where the task's items were ingested anew while they were asked."""
+    if dataset_record(store, cell.task)["version"] != cell.dataset_version:
+        raise InferenceIncomplete(f"the data set of {cell.task.task} changed meanwhile: run again, answers are kept")
