@@ -14,7 +14,8 @@ import pytest
 
 from eval_assets.pipeline import infer as infer_module
 from eval_assets.pipeline.cell import Variant
-from eval_assets.pipeline.infer import InferenceIncomplete, infer
+from eval_assets.pipeline.infer import infer
+from eval_assets.pipeline.inferred import InferenceIncomplete
 from eval_assets.pipeline.registering import register
 from resources.models import ModelUnusable
 from resources.models.base import Media
