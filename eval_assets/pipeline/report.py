@@ -23,7 +23,7 @@ from eval_assets.pipeline.units import whole
 from eval_assets.versions import digest
 from resources.store import Store
 from resources.store.records import summary
-from resources.store.tables import quoted
+from resources.store.tables import quoted, scan
 from task_defs import TaskDef
 
 if TYPE_CHECKING:
@@ -176,11 +176,11 @@ def _clusters_from(task: TaskDef, items: ItemScores) -> str:
 def _counts(store: Store, cell: Cell) -> dict[str, Any]:
     """Flags, reasons for unscored samples, tokens and seconds, counted by DuckDB."""
     import duckdb
+    import pyarrow as pa
 
     dataset = scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id).dataset()
     assert dataset is not None
-    columns = ["flags", "unscored", "seconds"]
-    scores = dataset.to_table(columns=columns)
+    scores = pa.Table.from_batches(scan(dataset, ["flags", "unscored", "seconds"]))
     connection = duckdb.connect()
     connection.register("scores", scores)
     flags = connection.execute(
