@@ -49,7 +49,7 @@ class LLMJudge(Judge):
     `asks` and `verdict` are pure; `judge_many` puts the client between them.
     """
 
-    Parameters = LLMParams
+    Parameters: ClassVar[type[LLMParams]] = LLMParams
     # The parts that are also told for each of the K runs.
     run_parts: ClassVar[tuple[str, ...]] = ("score",)
     _sources = (
@@ -235,11 +235,15 @@ class LLMJudge(Judge):
         return Case(item, answer, flags, _variables(item))
 
     def _none(self, flags: tuple[str, ...], fault: str) -> Verdict:
-        worst, zero = self.worst(), {LENGTH: 0.0, ASKED: 0.0, READ: 0.0, SPREAD: math.nan}
-        parts = {name: value for name, value in worst.items() if name != "score"}
-        runs = {n: worst[n.partition("_")[2]] for n in self.components if n.startswith("run")}
+        return self._unasked(self.worst(), (*flags, fault), 0)
+
+    def _unasked(self, parts: Mapping[str, float], flags: tuple[str, ...], length: int) -> Verdict:
+        """The verdict of these parts, of which no judge model knows."""
+        zero = {LENGTH: float(length), ASKED: 0.0, READ: 0.0, SPREAD: math.nan}
+        told = {name: value for name, value in parts.items() if name != "score"}
+        runs = {n: parts[n.partition("_")[2]] for n in self.components if n.startswith("run")}
         panel = dict.fromkeys(map(column, self.models), math.nan) if len(self.models) > 1 else {}
-        return Verdict(worst["score"], flags=(*flags, fault), values={**parts, **zero, **runs, **panel})
+        return Verdict(parts["score"], flags=flags, values={**told, **zero, **runs, **panel})
 
     @property
     @abstractmethod
