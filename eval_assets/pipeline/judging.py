@@ -19,8 +19,8 @@ from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.writer import RowWriter
 from judges.asking import Ask, Reply
 from judges.llm_base import NOT_REACHED, LLMJudge
-from resources.models import LMM, Instance, Message, ModelUnusable, Response
-from resources.models.base import PERMANENT
+from resources.models import LMM, Instance, Message, ModelUnusable
+from resources.models.base import PERMANENT, ResponseError
 from resources.models.budget import Spend
 from resources.models.reasoning import separated
 from resources.store import Store
@@ -50,6 +50,13 @@ class AskedModel:
         """JSON-able, for the run's metadata."""
         counts = {"asked": self.asked, "reused": self.reused, "failed": self.failed}
         return {**{k: v for k, v in counts.items() if v}, **self.spend.record(model.prices)}
+
+    def fails(self, error: ResponseError) -> None:
+        """Counts a request that another run may have answered."""
+        self.failed += 1
+        cause = f"{error.kind}: {error.message[:200]}"
+        if cause in self.causes or len(self.causes) < 10:
+            self.causes[cause] = self.causes.get(cause, 0) + 1
 
     def fault(self) -> str:
         """Why answers are missing; "" where none are."""
@@ -116,7 +123,7 @@ class _Asking:
                 asked = self.pending.pop(response.id)
                 if response.error is not None and response.error.kind not in PERMANENT:
                     in_a_row += 1
-                    self._failed(response)
+                    self.done.fails(response.error)
                     if in_a_row >= GIVE_UP_AFTER:
                         raise ModelUnusable(f"{in_a_row} requests failed one after another: {self.done.fault()}")
                     continue
@@ -124,13 +131,6 @@ class _Asking:
                 self.done.asked += 1
                 self.done.spend.add(response.usage)
                 await writer.add(row_of(asked, separated(response, self.model.reasoning_tags), self.run_id))
-
-    def _failed(self, response: Response) -> None:
-        assert response.error is not None
-        self.done.failed += 1
-        cause = f"{response.error.kind}: {response.error.message[:200]}"
-        if cause in self.done.causes or len(self.done.causes) < 10:
-            self.done.causes[cause] = self.done.causes.get(cause, 0) + 1
 
     def _chunks(self) -> Iterator[list[Instance]]:
         for items, responses in self.pairs():
