@@ -15,6 +15,7 @@ from judges.base import ItemLike, Judge, LabelError, ResponseLike, as_item, as_r
 from judges.extract import Extract, extract, strip_reasoning
 from judges.llm_params import LLMParams, column
 from judges.metric import Metric
+from judges.pictures import pictures, unseen
 from judges.prompt import PromptError, compiled
 from judges.readings import means, spread
 from judges.refusal import is_outright_refusal, is_refusal
@@ -53,7 +54,8 @@ class LLMJudge(Judge):
     # The parts that are also told for each of the K runs.
     run_parts: ClassVar[tuple[str, ...]] = ("score",)
     _sources = (
-        "asking.py", "function.py", "llm_base.py", "llm_params.py", "prompt.py", "readings.py", "reply.py",
+        "asking.py", "function.py", "llm_base.py", "llm_params.py", "pictures.py", "prompt.py",
+        "readings.py", "reply.py",
     )  # fmt: skip
     libraries = ("jinja2",)
 
@@ -144,8 +146,9 @@ class LLMJudge(Judge):
         if self.params.structured and (schema := self.response_format):
             gen["response_format"] = schema
         seed, item_id = gen.get("seed"), str(getattr(item, "id", ""))
+        seen = pictures(item) if self.params.media else ()
         return tuple(
-            Ask(model, messages, gen if seed is None else {**gen, "seed": seed + sample}, sample, slot, item_id)
+            Ask(model, messages, gen if seed is None else {**gen, "seed": seed + sample}, sample, slot, item_id, seen)
             for model in self.models
             for sample in range(self.params.samples)
             for slot, messages in conversations.items()
@@ -223,6 +226,8 @@ class LLMJudge(Judge):
             return Verdict.not_scored("no response: the request failed without a reason")
         if self.params.needs_reference and item.target is None:
             return Verdict.not_scored("missing label")
+        if self.params.media and (why := unseen(item)):
+            return Verdict.not_scored(why)
         text = strip_reasoning(response.text) if self.extraction.strip_reasoning else response.text
         answer = extract(text, self.extraction, item.choices) if text.strip() else None
         flags = (TRUNCATED,) if response.finish_reason == "length" else ()

@@ -88,7 +88,8 @@ class JudgeModel:
         gen = {name: value for name, value in self.sent(ask).items() if name != "seed"}
         settings = settings_key(self.engine, gen, self.point.fingerprint or "", cache_commit())
         seed = ask.gen_kwargs.get("seed")
-        return request_key(settings, digest([list(ask.messages), *([] if seed is None else [seed])]), ask.sample)
+        seen = [list(ask.messages), *([] if seed is None else [seed]), *([list(ask.pictures)] if ask.pictures else [])]
+        return request_key(settings, digest(seen), ask.sample)
 
     def answers(self, store: Store) -> OutputsTable:
         """The table of its answers on this task, whoever was judged: equal questions are asked once."""

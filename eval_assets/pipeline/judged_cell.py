@@ -7,7 +7,7 @@ from typing import Any
 
 from eval_assets.pipeline.baseline_answers import BaselineAnswers, baseline_of
 from eval_assets.pipeline.cell import Cell
-from eval_assets.pipeline.ingest import items_of
+from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.judge_door import JudgeDoor
 from eval_assets.pipeline.judge_models import JudgeModel, asked_models, judge_model, judged_by
 from eval_assets.pipeline.judging import AskedModel, StoredReplies, ask_judges
@@ -66,7 +66,10 @@ class Judging:
                 )
             return judge.with_client(RecordedReplies(self.store, task, checkpoint, judge.models))
         self.store.ensure_writable()
-        self.asked = ask_judges(judge, self.models, self._pairs, self.store, run_id=self.run_id, log=self.log)
+        self.asked = ask_judges(
+            judge, self.models, self._pairs, self.store,
+            media=media_of(self.store, self.cell.task), run_id=self.run_id, log=self.log,
+        )  # fmt: skip
         return judge.with_client(StoredReplies(self.models, self.store, {n: a.fault() for n, a in self.asked.items()}))
 
     def _open_door(self) -> None:

@@ -167,6 +167,7 @@ def test_what_a_function_does_wrong_stays_with_its_item(own, store, monkeypatch)
 def test_judge_questions_go_to_the_judge_model_within_its_budget(own, store, endpoint, tmp_path, monkeypatch):
     """Through the whole chain: nobody behind the door, a judge with a budget, one with more of it."""
     config = tmp_path / "evals.yaml"
+    config.write_text("{}")
     monkeypatch.setenv("EVAL_CONFIG", str(config))
     task, bench = own(*(f"ask {n}" for n in range(4))), Bench(store, endpoint)
     endpoint.answer = lambda request, number: Reply("yes" if request.body["model"] == "my-judge" else request.text)
