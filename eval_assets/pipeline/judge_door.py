@@ -59,6 +59,8 @@ class JudgeDoor:
     def close(self) -> None:
         self._open.close()
         self._ask = None
+        if self.done.asked:
+            self.log(self.done.line(self.model))
 
     def _asked(self, request: Instance) -> Response:
         if not self.done.problem:

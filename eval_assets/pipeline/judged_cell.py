@@ -81,7 +81,8 @@ class Judging:
 
     def close(self) -> None:
         if self._door is not None:
-            Endpoint.behind = None
+            if Endpoint.behind is self._door:
+                Endpoint.behind = None
             self._door.close()
 
     def _recorded(self, judge: LLMJudge) -> int:

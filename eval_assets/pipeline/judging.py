@@ -54,6 +54,11 @@ class AskedModel:
         counts = {"asked": self.asked, "reused": self.reused, "failed": self.failed}
         return {**{k: v for k, v in counts.items() if v}, **self.spend.record(model.prices)}
 
+    def line(self, model: JudgeModel) -> str:
+        """The same for a log."""
+        said = ", ".join(f"{name} {value:g}" for name, value in self.spend.record(model.prices).items())
+        return f"judge {model.name}: asked {self.asked}, known {self.reused}{said and ', '}{said}"
+
     def fails(self, error: ResponseError) -> None:
         """Counts a request that another run may have answered."""
         self.failed += 1
@@ -122,8 +127,7 @@ class _Asking:
             await instances.aclose()
         if self.done.asked:
             self.table.compact()
-            said = ", ".join(f"{name} {value:g}" for name, value in self.done.spend.record(self.model.prices).items())
-            self.log(f"judge {self.model.name}: asked {self.done.asked}, known {self.done.reused}{said and ', '}{said}")
+            self.log(self.done.line(self.model))
         return self.done
 
     async def _ask(self, model: LMM, instances: AsyncIterator[Instance]) -> None:

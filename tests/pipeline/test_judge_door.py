@@ -14,7 +14,6 @@ from eval_assets.pipeline.judge_models import LMMS_EVAL, judge_model
 from resources.store import Store
 from task_defs.lmms_eval.endpoint import QuestionFailed
 from tests.conftest import Endpoint, Reply, png
-from tests.pipeline.conftest import quiet
 
 
 @pytest.fixture
@@ -23,12 +22,13 @@ def door(store: Store, endpoint: Endpoint, tmp_path: Any, monkeypatch: pytest.Mo
     monkeypatch.setenv("EVAL_CONFIG", str(tmp_path / "evals.yaml"))
     opened: list[JudgeDoor] = []
 
-    def make(**args: Any) -> JudgeDoor:
+    def make(**args: Any) -> Any:
         entry = {"model": "openai", "source": "my-judge", **endpoint.args(max_retries=0), **args}
         (tmp_path / "evals.yaml").write_text(yaml.safe_dump({"judge_models": {LMMS_EVAL: entry}}))
-        opened.append(JudgeDoor(judge_model(store, LMMS_EVAL, "t"), store, quiet))
+        opened.append(JudgeDoor(judge_model(store, LMMS_EVAL, "t"), store, make.said.append))
         return opened[-1]
 
+    make.said = []
     yield make
     for one in opened:
         one.close()
@@ -58,6 +58,8 @@ def test_a_question_is_asked_of_the_configured_model_once_and_kept(door: Any, en
     assert (first.done.asked, first.done.reused) == (1, 1)
     door(source="another").answer(same)
     assert len(endpoint.seen) == 2, "another judge is asked anew"
+    first.close()
+    assert door.said == ["judge lmms_eval: asked 1, known 1, prompt_tokens 7, completion_tokens 2"]
 
 
 def test_a_picture_in_a_question_arrives_as_it_is(door: Any, endpoint: Endpoint) -> None:
