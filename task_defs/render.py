@@ -8,7 +8,7 @@ from typing import Any
 
 from task_defs.conversation import Placed, WrongTurns, place_turns
 from task_defs.errors import Problem, RenderError
-from task_defs.functions import load_function
+from task_defs.functions import load_function, with_functions
 from task_defs.media import is_media
 from task_defs.model import FunctionRef, TaskDef
 from task_defs.placement import PLACEHOLDER, Part, place_media
@@ -216,4 +216,5 @@ def judge_spec(task: TaskDef) -> dict[str, Any]:
         from task_defs.lmms_eval.grader import Grader
 
         return {**task.judge, "grader": Grader(task)}
-    return {key: load_function(value) if isinstance(value, FunctionRef) else value for key, value in task.judge.items()}
+    spec: dict[str, Any] = with_functions(task.judge, load_function)
+    return spec

@@ -32,12 +32,14 @@ def ingest(
     for task in [load_task(leaf) for name in names(tasks) for leaf in leaves(name)]:
         Runs().dataset(task)
         row = datasets(store()).get(task=task.task) or {}
-        done = {k: row.get(k) for k in ("task", "version", "n_items", "n_missing_media", "n_media", "media_bytes")}
+        told = ("task", "version", "source", "n_items", "n_missing_media", "n_media", "media_bytes")
+        done = {k: row.get(k) for k in told}
         quarantined = json.loads(row.get("quarantined") or "[]")
         if as_json:
             print_json({**done, "quarantined": quarantined})
             continue
         typer.echo(f"{task.task}: {done['n_items']} items, {done['n_media']} media ({done['media_bytes']} bytes)")
+        typer.echo(f"  from {done['source']}")
         if done["n_missing_media"]:
             lacking = f"{done['n_missing_media']} items lack a medium: they are judged only from recorded answers"
             typer.echo(f"  {lacking}{how_to_get(task)}")

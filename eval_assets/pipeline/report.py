@@ -25,6 +25,7 @@ from resources.store import Store
 from resources.store.records import summary
 from resources.store.tables import quoted, scan
 from task_defs import TaskDef
+from task_defs.functions import with_functions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,8 +119,9 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
 
 def _told(judge: dict[str, Any]) -> dict[str, Any]:
     """The judge's settings without the text of its prompts, which are files, and JSON-able."""
+    told = with_functions(judge, lambda function: "...")
     return {k: v if isinstance(v, str | int | float | bool | list | dict) and k not in ("prompt", "system") else "..."
-            for k, v in judge.items()}  # fmt: skip
+            for k, v in told.items()}  # fmt: skip
 
 
 def _observed(store: Store, cell: Cell) -> dict[str, Any]:
