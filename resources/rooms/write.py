@@ -68,7 +68,7 @@ def make_rooms(folder: Path, plan: Plan, say: Callable[[str], None]) -> list[dic
                 _film(folder, file, plan, level, name)
                 say(f"{name}: filmed")
             scenes.append(Scene.from_json(json.loads(file.read_text(encoding="utf-8"))["scene"]))
-    rows = [row for scene in scenes for row in _rows(scene, plan)]
+    rows = [row for scene in scenes for row in rows_of(scene, plan)]
     levels = guess_levels(rows)
     rows = [{**row, "chance": round(level, 6)} for row, level in zip(rows, levels, strict=True)]
     by_name = {scene.name: scene for scene in scenes}
@@ -124,7 +124,8 @@ def _film(folder: Path, file: Path, plan: Plan, level: int, name: str) -> None:
     _write(file, json.dumps(told, ensure_ascii=False).encode())
 
 
-def _rows(scene: Scene, plan: Plan) -> Iterable[dict[str, Any]]:
+def rows_of(scene: Scene, plan: Plan) -> Iterable[dict[str, Any]]:
+    """The questions about a filmed scene, as VSI-Bench's rows with what makes them hard beside."""
     about = {
         "difficulty": scene.difficulty, "things": len(scene.things), "screens": len(scene.screens),
         "path_m": round(scene.path_length, 1), "seconds": round(len(scene.walk) / scene.fps, 1),

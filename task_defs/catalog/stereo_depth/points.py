@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from judges import get_judge
+from judges import TextJudge, get_judge
 from task_defs.sources.locate import how_to_get
 
 # Of the pair as scikit-image has it, a quarter of Middlebury's resolution (skimage.data.stereo_motorcycle).
@@ -120,7 +120,9 @@ def docs(root: Path, task: Any) -> Iterator[dict[str, Any]]:
 def _guess(label: str, labels: list[str]) -> float:
     """What one scores who says the depth of any of the points."""
     judge, item = get_judge("mra"), {"target": label, "choices": None}
-    return round(sum(judge.judge(item, other).score or 0.0 for other in labels) / len(labels), 6)
+    assert isinstance(judge, TextJudge)
+    scores = [judge.judge(item, other).score for other in labels]
+    return round(sum(score for score in scores if score is not None) / len(labels), 6)
 
 
 def _marked(photograph: Any, points: dict[str, Spot]) -> bytes:
