@@ -34,6 +34,8 @@ def rooms(
         return
     typer.echo(f"{folder}: {len(rows)} questions about {len(scenes)} rooms")
     typer.echo("next: evals run --checkpoint CHECKPOINT --tasks spatial_rooms  (EVAL_DATA names the folder above it)")
+    typer.echo(f"baselines: evals import-answers {folder}/answers/oracle.jsonl --task spatial_rooms --name oracle "
+               "--id-field id --response-field text  (also random, glance)")  # fmt: skip
 
 
 def _levels(text: str) -> tuple[int, ...]:

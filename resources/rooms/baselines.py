@@ -1,4 +1,4 @@
-"""What guessing scores, exactly, and a guesser to check it with."""
+"""What guessing scores, exactly, a guesser to check it with, and one who looks only for a moment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from resources.rooms.draw import Draw
+from resources.rooms.scene import Scene
+
+GLANCE = 10.0  # seconds
 
 
 def guess_levels(rows: Sequence[dict[str, Any]]) -> list[float]:
@@ -31,6 +34,12 @@ def answer_at_random(rows: Sequence[dict[str, Any]], seed: str) -> Iterator[str]
     draw, pools = Draw(seed), _pools(rows)
     for row in rows:
         yield draw.one(row["options"])[0] if row["options"] else draw.one(pools[row["question_type"]])
+
+
+def seen_at_a_glance(scene: Scene, question: str) -> bool:
+    """Whether all that the question names has been seen in the video's first GLANCE seconds."""
+    named = (thing for thing in scene.things if thing.name in question)
+    return all(thing.first_seen is not None and thing.first_seen <= GLANCE for thing in named)
 
 
 def _pools(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:

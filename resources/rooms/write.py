@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.rooms import RoomsError
-from resources.rooms.baselines import answer_at_random, guess_levels
+from resources.rooms.baselines import answer_at_random, guess_levels, seen_at_a_glance
 from resources.rooms.layout import LEVELS, Crowded, furnish
 from resources.rooms.oracle import answer
 from resources.rooms.questions import ask
@@ -71,10 +71,7 @@ def make_rooms(folder: Path, plan: Plan, say: Callable[[str], None]) -> list[dic
     rows = [row for scene in scenes for row in rows_of(scene, plan)]
     levels = guess_levels(rows)
     rows = [{**row, "chance": round(level, 6)} for row, level in zip(rows, levels, strict=True)]
-    by_name = {scene.name: scene for scene in scenes}
-    oracle = (answer(by_name[row["scene_name"]], row["question"], row["options"]) for row in rows)
-    _write_answers(folder / "answers" / "oracle.jsonl", rows, oracle)
-    _write_answers(folder / "answers" / "random.jsonl", rows, answer_at_random(rows, f"{plan.seed}/random"))
+    _write_baselines(folder / "answers", rows, {scene.name: scene for scene in scenes}, f"{plan.seed}/random")
     _write_lines(folder / "test.jsonl", rows)
     return rows
 
@@ -139,8 +136,15 @@ def rows_of(scene: Scene, plan: Plan) -> Iterable[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _write_answers(file: Path, rows: list[dict[str, Any]], answers: Iterable[str]) -> None:
-    _write_lines(file, [{"id": row["id"], "text": text} for row, text in zip(rows, answers, strict=True)])
+def _write_baselines(folder: Path, rows: list[dict[str, Any]], scenes: dict[str, Scene], seed: str) -> None:
+    """Answers of one who knows the room, of one who guesses, and of one who knows what a glance shows."""
+    right = [answer(scenes[row["scene_name"]], row["question"], row["options"]) for row in rows]
+    guessed = list(answer_at_random(rows, seed))
+    known = [seen_at_a_glance(scenes[row["scene_name"]], row["question"]) for row in rows]
+    glance = [a if there else b for a, b, there in zip(right, guessed, known, strict=True)]
+    for name, answers in (("oracle", right), ("random", guessed), ("glance", glance)):
+        lines = ({"id": row["id"], "text": text} for row, text in zip(rows, answers, strict=True))
+        _write_lines(folder / f"{name}.jsonl", lines)
 
 
 def _write_lines(file: Path, rows: Iterable[dict[str, Any]]) -> None:

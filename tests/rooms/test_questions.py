@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("shapely", reason="shapely is not installed: pip install 'eval-assets[spatial]'")
 
-from resources.rooms.baselines import answer_at_random, guess_levels
+from resources.rooms.baselines import GLANCE, answer_at_random, guess_levels, seen_at_a_glance
 from resources.rooms.draw import Draw
 from resources.rooms.layout import LEVELS, furnish
 from resources.rooms.oracle import answer
@@ -134,6 +134,13 @@ def test_the_levels_differ_by_what_makes_them_hard():
     for easier, harder in combinations(rising, 2):
         assert harder.singles + harder.lookalikes > easier.singles + easier.lookalikes
         assert (harder.screens, harder.stops) >= (easier.screens, easier.stops)
+
+
+def test_a_glance_knows_what_was_seen_in_time():
+    early, late = box("red table", 1, 1), replace(box("blue sofa", 3, 3), first_seen=GLANCE + 0.1)
+    room = Scene("g", 1, 6.0, 5.0, (early, late))
+    assert seen_at_a_glance(room, "the length of the red table?")
+    assert not seen_at_a_glance(room, "between the red table and the blue sofa?")
 
 
 def test_guessing_scores_what_is_said_of_it():
