@@ -80,7 +80,10 @@ def learning_curve(points: Sequence[Mapping[str, Any]], baseline: tuple[str, flo
 
 
 def _curve(frame: Frame, found: list[_Point], title: str, level: tuple[str, float] | None, described: str) -> str:
-    """Points with intervals, joined where neighbours are known. level: name and fraction of a dashed line."""
+    """Points with intervals, joined where neighbours are known.
+
+    level: name and fraction of a dashed line; one without a name is the caption's to explain.
+    """
     if not any(math.isfinite(p.value) for p in found):
         return nothing(f"no score by {frame.below}")
     at = 100 * number(level[1]) if level else math.nan
@@ -90,7 +93,7 @@ def _curve(frame: Frame, found: list[_Point], title: str, level: tuple[str, floa
     if math.isfinite(at):
         parts.append(frame.level("ref", y(at)))
     parts += [part for p in found for part in _whisker(p, x, y, "dot")]
-    if level and math.isfinite(at):
+    if level and level[0] and math.isfinite(at):
         parts.append(_reference_label(f"{short(level[0], 34)}: {percent(level[1])}", y(at), found, y))
     return svg(frame.height, parts, described)
 
@@ -110,7 +113,7 @@ def breakdown_plot(part: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     title = titled(f"{part['lead']}, %", overall.get("higher_is_better"))
     described = f"{part['lead']} by {part['field']}, in percent. {'; '.join(p.said for p in found)}"
-    return _curve(replace(_FRAME, below=part["field"]), found, title, ("all items", overall["value"]), described)
+    return _curve(replace(_FRAME, below=part["field"]), found, title, ("", overall["value"]), described)
 
 
 def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from resources.rooms.draw import Draw
 from resources.rooms.scene import Scene
 
-GLANCE = 10.0  # seconds
+GLANCE = 5.0  # seconds: one look around, from the first stop
 
 
 def guess_levels(rows: Sequence[dict[str, Any]]) -> list[float]:

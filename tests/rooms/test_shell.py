@@ -101,9 +101,10 @@ def test_rooms_that_are_there_are_kept_and_more_can_be_added(evals, made):
     assert (made / "test.jsonl").read_bytes() == questions
     assert video.stat().st_mtime_ns == before
     (made / "scenes" / "level1_000.json").unlink()  # as if it had been cut off: filmed again, to the byte
-    first = video.read_bytes()
+    diagnosis = made / "diagnosis" / "level1_000.npz"
+    first = video.read_bytes(), diagnosis.read_bytes()
     assert evals("rooms", str(made), *SMALL)[0] == 0
-    assert video.read_bytes() == first
+    assert (video.read_bytes(), diagnosis.read_bytes()) == first
     assert (made / "test.jsonl").read_bytes() == questions
 
 
