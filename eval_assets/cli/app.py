@@ -16,6 +16,7 @@ from eval_assets.cli import (
     models,
     power,
     push,
+    rooms,
     running,
     sampling,
     serve,
@@ -51,6 +52,7 @@ app.command("calibrate")(judging.calibrate)
 app.command("import-judgements")(judging.import_judgements)
 app.command("judgements")(judging.judgements)
 app.command("serve")(serve.serve)
+app.command("rooms")(rooms.rooms)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)
 checkpoints_app.command("show")(models.show_checkpoint)
@@ -102,6 +104,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from judges import JudgeParameterError, UnknownJudge
     from judges.library import MissingLibrary
     from resources.models import ModelUnusable
+    from resources.rooms import RoomsError
     from resources.store import KeyRefused, StoreUnwritable
     from task_defs import TaskError
 
@@ -109,4 +112,5 @@ def _expected() -> tuple[type[BaseException], ...]:
         RunFailed, UnknownCheckpoint, NotComparable, ImportRefused, DuplicateIds, NotScored, UnknownMetric,
         NotIngested, OneSample, SettingsError, JudgeParameterError, UnknownJudge, ModelUnusable, KeyRefused,
         StoreUnwritable, TaskError, NotReported, PushFailed, UnknownRun, NothingVaries, MissingLibrary,
+        RoomsError,
     )  # fmt: skip

@@ -78,7 +78,8 @@ def report_key(store: Store, cell: Cell, scores_version: str) -> str:
     ]  # fmt: skip
     prices = [] if cell.prices is None else [asdict(cell.prices)]
     people = labels_version(store, cell.checkpoint.key, cell.task.task)
-    return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task), *people])
+    ordered = [["ordered", *cell.task.ordered]] if cell.task.ordered else []
+    return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task), *people, *ordered])
 
 
 def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +101,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         "metric_list": [{"name": m.name, "aggregation": m.aggregation} for m in metrics],
         "metrics": estimated,
         "by": _breakdowns(cell.task, metrics, items),
+        **({"ordered": list(cell.task.ordered)} if cell.task.ordered else {}),
         "bounds": _bounds(estimated[metrics[0].name]),
         "clusters": _clusters_from(cell.task, items),
         "n_items": len(items.ids),
