@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -39,6 +40,27 @@ def video(
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, rate)
             out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def scenes(lengths: Sequence[int], rate: int = 25, *, uneven: bool = False) -> bytes:
+    """A video of flat grey scenes, each so many frames long. uneven: frames later in it are shown twice as long."""
+    import av
+    import numpy as np
+
+    buffer, time = io.BytesIO(), 0
+    with av.open(buffer, "w", format="mp4") as out:
+        stream = out.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, rate)
+        for scene, length in enumerate(lengths):
+            pixels = np.full((HEIGHT, WIDTH, 3), (40, 220)[scene % 2], np.uint8)
+            for _ in range(length):
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = time, Fraction(1, rate)
+                out.mux(stream.encode(frame))
+                time += 2 if uneven and scene else 1
         out.mux(stream.encode())
     return buffer.getvalue()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
@@ -16,7 +17,7 @@ from eval_assets.pipeline.judge_models import refuse_unjudgeable
 from eval_assets.pipeline.media_pool import MediaPool
 from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.progress import Progress
-from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, media_policy, question
+from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, question
 from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
@@ -51,6 +52,7 @@ class Inferred:
     errors: int = 0  # permanent ones, kept as rows
     missing_media: int = 0
     unasked: int = 0  # items of which the definition makes no question
+    fitted: int = 0  # requests with fewer frames than the task says, which the model's context does not hold
     causes: dict[str, int] = field(default_factory=dict)
     observed: dict[str, Any] = field(default_factory=dict)  # what the model's engine counted meanwhile
     spend: dict[str, Any] = field(default_factory=dict)  # tokens and money of this run, as far as known
@@ -68,6 +70,11 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
         return Inferred(version=record["version"], rows=record["n_rows"])
     refuse_unanswerable(cell.checkpoint, cell.task, blind=cell.variant.blind)
     refuse_unjudgeable(store, cell.checkpoint.key, cell.task)
+    if cell.media.too_long and (cell.media.tokens is None or cell.media.tokens.context is None):
+        log(
+            f"WARNING: {cell.checkpoint.key} on {cell.task.task}: whether its frames fit is not checked (`too_long`): "
+            "give image_tokens=N,context_tokens=N in --model-args or models.yaml"
+        )
     store.ensure_writable()
     name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
     with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):
@@ -79,7 +86,7 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     if len(done.served_by) > 1:
         answers = ", ".join(f"{model} gave {count}" for model, count in done.served_by.items())
         log(f"WARNING: {cell.checkpoint.key} on {cell.task.task} was answered by more than one model: {answers}")
-    details = {**cell.details(), "observed": done.observed}
+    details = {**cell.details(), "observed": done.observed, **({"fitted": done.fitted} if done.fitted else {})}
     finish(
         store, cell, "outputs", key=cell.key, version=done.version, n_rows=done.rows, run_id=run_id, details=details
     )  # fmt: skip
@@ -178,14 +185,15 @@ class _Inference:
 
     def _chunks(self) -> Iterator[list[Instance]]:
         task = self.cell.task
-        items, media = items_of(self.store, task).pin(), MediaPool(media_of(self.store, task), media_policy(task))
+        items, media = items_of(self.store, task).pin(), MediaPool(media_of(self.store, task), self.cell.media)
         limit, blind = self.cell.variant.limit, self.cell.variant.blind
         order = array("q", (row for row in items.media_order() if limit is None or row < limit))
         for start in range(0, len(order), CHUNK):
             rows = items.take(order[start : start + CHUNK].tolist(), COLUMNS)
-            lacking = [(q, a) for row in rows for q in [question(task, row, blind=blind)] for a in self._lacking(q)]
+            asked = (question(task, row, blind=blind, media=self.cell.media) for row in rows)
+            lacking = [(q, a) for q in asked for a in self._lacking(q)]
             for batch in media.within(lacking, CHUNK_BYTES):
-                yield [self._instance(asked_question, asked, media) for asked_question, asked in batch]
+                yield [self._instance(*entry, media) for entry in batch]
 
     def _lacking(self, asked_question: Question) -> Iterator[Asked]:
         """The samples of a question that are neither stored nor being asked."""
@@ -222,11 +230,14 @@ class _Inference:
         return True
 
     def _instance(self, asked_question: Question, asked: Asked, media: MediaPool) -> Instance:
-        self.pending[asked.request_key] = asked
         gen = dict(self.cell.gen_kwargs)
         if "seed" in gen:
             gen["seed"] += asked.sample  # one seed for all samples would give one answer K times
         given = media.given(asked_question)
+        if given.fitted:
+            self.done.fitted += 1
+            asked = replace(asked, fitted=json.dumps(given.fitted))
+        self.pending[asked.request_key] = asked
         return Instance(
             messages=given.messages,
             media_list=given.media,

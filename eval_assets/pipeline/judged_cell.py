@@ -77,7 +77,8 @@ class Judging:
         """The cell's questions in order, each with its samples and their stored answers."""
         cell, stored = self.cell, self.cell.outputs(self.store).lookup("item_id", "sample", "request_key")
         tags = _seen_tags(cell, self.judge)
-        for batch in questions(self.store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
+        limit, blind = cell.variant.limit, cell.variant.blind
+        for batch in questions(self.store, cell.task, limit=limit, rows=CHUNK, blind=blind, media=cell.media):
             answers = _answers(cell, stored, batch)
             items = [q.item for q in batch] if self.baseline is None else self.baseline.items(batch)
             yield [

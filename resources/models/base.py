@@ -15,11 +15,13 @@ class Media:
     """Bytes of one picture, video or sound, exactly as the data set holds them.
 
     Instances about the same medium share one object, so that it is encoded once.
+    seconds: of a frame: its time since the video's first one.
     """
 
     data: bytes
     mime: str
     sha: str = ""
+    seconds: float | None = None
 
     @property
     def kind(self) -> str:

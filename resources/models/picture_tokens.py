@@ -1,0 +1,89 @@
+"""What pictures and words cost a model, in tokens, before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from resources.models.base import ModelUnusable
+
+ARGS = ("image_tokens", "context_tokens")
+# A token of English prose is four bytes, of other scripts fewer: rather too many tokens than too few.
+_BYTES_A_TOKEN = 3
+
+
+@dataclass(frozen=True)
+class PictureTokens:
+    """name: of the rule, part of the identity of what it decides. of: tokens of a picture (width, height).
+
+    text: tokens of a text. context: most tokens of prompt and answer together; None: unknown.
+    """
+
+    name: str
+    of: Callable[[tuple[int, int]], int]
+    text: Callable[[str], int]
+    context: int | None = None
+
+
+def picture_tokens(source: str, args: Mapping[str, Any]) -> PictureTokens | None:
+    """By `image_tokens` (and `context_tokens`) of a model's arguments, else as its processor counts; None: unknown.
+
+    source: folder or hub id of a checkpoint, "" where there is none (an endpoint). The processor is Transformers'
+    own, which counts for the families that it knows (`_get_num_multimodal_tokens`); no weights are read.
+    Raises ModelUnusable for an argument that is no number.
+    """
+    given = {name: _count(name, args[name]) for name in ARGS if args.get(name) is not None}
+    stated = [_count(name, args[name]) for name in ("max_length", "max_model_len") if args.get(name) is not None]
+    found = _of_processor(source) if source else None
+    limits = [n for n in (*stated, given.get("context_tokens") or (found and found.context)) if n]
+    context = min(limits) if limits else None
+    if "image_tokens" in given:
+        each = given["image_tokens"]
+        return PictureTokens(f"{each} a picture", lambda _: each, found.text if found else _by_bytes, context)
+    return None if found is None else PictureTokens(found.name, found.of, found.text, context)
+
+
+@lru_cache(maxsize=8)
+def _of_processor(source: str) -> PictureTokens | None:
+    """None where Transformers is not there, cannot load the processor, or does not count for its family."""
+    try:
+        import transformers
+
+        processor = transformers.AutoProcessor.from_pretrained(source, local_files_only=Path(source).is_dir())
+        count = processor._get_num_multimodal_tokens
+    except (ImportError, OSError, ValueError, KeyError, AttributeError):
+        return None
+
+    @lru_cache(maxsize=1024)
+    def of(size: tuple[int, int]) -> int:
+        width, height = size
+        return int(count(image_sizes=[[height, width]])["num_image_tokens"][0])
+
+    tokenizer = processor.tokenizer
+    name = f"{type(processor).__name__} of Transformers {transformers.__version__}"
+    return PictureTokens(name, of, lambda text: len(tokenizer(text)["input_ids"]), _context(Path(source)))
+
+
+def _context(folder: Path) -> int | None:
+    """Most positions of the language model, by the checkpoint's config.json."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return None
+    inner = config.get("text_config") or config
+    most = inner.get("max_position_embeddings") if isinstance(inner, dict) else None
+    return most if isinstance(most, int) else None
+
+
+def _by_bytes(text: str) -> int:
+    return -(-len(text.encode()) // _BYTES_A_TOKEN)
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ModelUnusable(f"{name}={value!r}: expected a whole number of tokens")
+    return value
