@@ -136,9 +136,10 @@ def size_within(size: tuple[int, int], least: int | None, most: int | None) -> t
     """
     width, height = size
     if most and width * height > most:
-        scale = math.sqrt(most / (width * height))
-        short = max(1, math.floor(min(size) * scale))
-        long = min(math.floor(max(size) * scale), most // short)  # a side that became 1 leaves less to the other
+        # In integers: a square root that falls short of a whole number by its rounding would take a pixel too many.
+        short = max(1, math.isqrt(min(size) ** 2 * most // (width * height)))
+        long = math.isqrt(max(size) ** 2 * most // (width * height))
+        long = min(long, most // short)  # a side that became 1 leaves less to the other
         return (long, short) if width > height else (short, long)
     if least and width * height < least:
         scale = math.sqrt(least / (width * height))
