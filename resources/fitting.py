@@ -39,7 +39,7 @@ def fitted(texts: Sequence[str], groups: Groups, policy: MediaPolicy) -> Fitted:
     if not policy.too_long or tokens is None or tokens.context is None:
         return Fitted(groups)
     media = [medium for group in groups for medium in group]
-    each = [tokens.of(size) if (size := _size(medium)) else 0 for medium in media]
+    each = [((size := _size(medium)) and tokens.of(size)) or 0 for medium in media]
     if policy.timestamps:
         told = tokens.text("<1234.5s>")
         each = [n + told * (medium.seconds is not None) for n, medium in zip(each, media, strict=True)]

@@ -92,6 +92,8 @@ class MediaPolicy:
         """How many frames of a size the model reads in so many tokens."""
         assert self.tokens is not None, "max_tokens without the model's tokens of a picture"
         each = self.tokens.of(size_within(size, self.min_pixels, self.max_pixels))
+        if each is None:
+            raise BadPicture(f"frames of {size[0]} x {size[1]} pixels are not taken by this model")
         if each > limit:
             raise BadPicture(f"one frame of the video is {each} tokens, more than max_tokens: {limit}")
         return limit // each

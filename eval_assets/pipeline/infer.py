@@ -86,6 +86,8 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     if len(done.served_by) > 1:
         answers = ", ".join(f"{model} gave {count}" for model, count in done.served_by.items())
         log(f"WARNING: {cell.checkpoint.key} on {cell.task.task} was answered by more than one model: {answers}")
+    if done.fitted:
+        log(f"{done.fitted} questions were asked with fewer frames than the task says, which did not fit: see `fitted`")
     details = {**cell.details(), "observed": done.observed, **({"fitted": done.fitted} if done.fitted else {})}
     finish(
         store, cell, "outputs", key=cell.key, version=done.version, n_rows=done.rows, run_id=run_id, details=details

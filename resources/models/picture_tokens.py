@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from resources.models.base import ModelUnusable
+from resources.models.base import Media, Message, ModelUnusable
+from resources.models.transformers_prompts import Prompts, Refused
 
 ARGS = ("image_tokens", "context_tokens")
 # A token of English prose is four bytes, of other scripts fewer: rather too many tokens than too few.
@@ -18,13 +20,14 @@ _BYTES_A_TOKEN = 3
 
 @dataclass(frozen=True)
 class PictureTokens:
-    """name: of the rule, part of the identity of what it decides. of: tokens of a picture (width, height).
+    """name: of the rule, part of the identity of what it decides.
 
-    text: tokens of a text. context: most tokens of prompt and answer together; None: unknown.
+    of: tokens of a picture (width, height); None: unknown. text: tokens of a text.
+    context: most tokens of prompt and answer together; None: unknown.
     """
 
     name: str
-    of: Callable[[tuple[int, int]], int]
+    of: Callable[[tuple[int, int]], int | None]
     text: Callable[[str], int]
     context: int | None = None
 
@@ -32,8 +35,8 @@ class PictureTokens:
 def picture_tokens(source: str, args: Mapping[str, Any]) -> PictureTokens | None:
     """By `image_tokens` (and `context_tokens`) of a model's arguments, else as its processor counts; None: unknown.
 
-    source: folder or hub id of a checkpoint, "" where there is none (an endpoint). The processor is Transformers'
-    own, which counts for the families that it knows (`_get_num_multimodal_tokens`); no weights are read.
+    source: folder or hub id of a checkpoint, "" where there is none (an endpoint). Of a processor, what one blank
+    picture more adds to a prompt is counted, so it holds for every family; no weights are read.
     Raises ModelUnusable for an argument that is no number.
     """
     given = {name: _count(name, args[name]) for name in ARGS if args.get(name) is not None}
@@ -49,23 +52,42 @@ def picture_tokens(source: str, args: Mapping[str, Any]) -> PictureTokens | None
 
 @lru_cache(maxsize=8)
 def _of_processor(source: str) -> PictureTokens | None:
-    """None where Transformers is not there, cannot load the processor, or does not count for its family."""
+    """None where Transformers is not there, cannot load the processor, or its model sees no pictures."""
     try:
         import transformers
 
         processor = transformers.AutoProcessor.from_pretrained(source, local_files_only=Path(source).is_dir())
-        count = processor._get_num_multimodal_tokens
+        prompts = Prompts(processor)
     except (ImportError, OSError, ValueError, KeyError, AttributeError):
         return None
 
     @lru_cache(maxsize=1024)
-    def of(size: tuple[int, int]) -> int:
-        width, height = size
-        return int(count(image_sizes=[[height, width]])["num_image_tokens"][0])
+    def of(size: tuple[int, int]) -> int | None:
+        try:
+            one, two = (_length(prompts, _blank(size), times) for times in (1, 2))
+        except Refused:  # the model's to say, when it is asked
+            return None
+        return two - one
 
-    tokenizer = processor.tokenizer
+    if of((224, 224)) is None:
+        return None
     name = f"{type(processor).__name__} of Transformers {transformers.__version__}"
-    return PictureTokens(name, of, lambda text: len(tokenizer(text)["input_ids"]), _context(Path(source)))
+    return PictureTokens(name, of, lambda text: len(prompts.tokenizer(text)["input_ids"]), _context(Path(source)))
+
+
+def _length(prompts: Prompts, picture: Media, times: int) -> int:
+    """Tokens of a prompt with a picture so many times."""
+    turn = Message("user", (*[("media", n) for n in range(times)], ("text", "?")))
+    prompt = prompts.prompt([turn], [picture] * times)
+    return int(prompts.encode([prompt], "right")["input_ids"].shape[-1])
+
+
+def _blank(size: tuple[int, int]) -> Media:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", size).save(buffer, "PNG")
+    return Media(buffer.getvalue(), "image/png")
 
 
 def _context(folder: Path) -> int | None:

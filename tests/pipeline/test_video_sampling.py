@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from eval_assets.pipeline.cell import Variant
+from eval_assets.pipeline.infer import infer
 from resources.models import ModelUnusable
 from resources.sampling import evenly, frame_numbers
+from resources.store.tables import open_table
 from task_defs import RenderError, TaskError, compile_task, prompt_digest
 from tests.pipeline.test_requests import inputs, media_of, shape
 from tests.videos import number_of, video
@@ -94,6 +98,41 @@ def test_more_or_fewer_frames_are_a_variant_whose_items_are_the_same(watched, be
     assert watched(spec, Variant(frames=2)) == [[0, 499]]
     assert Variant(frames=2).id == "frames=2"
     assert Variant.read(Variant(frames=2).text()) == Variant(frames=2)
+
+
+def test_a_question_that_does_not_fit_is_asked_with_fewer_frames_and_its_row_says_so(watched, bench, folder):
+    known = {"image_tokens": 100, "context_tokens": 1000}
+    gen = {"max_tokens": 16}
+    spec = {"num_frames": 20, "too_long": "resample"}
+    ((*sent,),) = watched(spec, Variant(gen=gen), **known)
+    assert sent == [frame_numbers(500, 25, num_frames=20)[i] for i in (0, 2, 4, 7, 9, 11, 14, 16, 19)]
+    (row,) = rows_of(bench, folder, spec, gen)
+    assert json.loads(row["fitted"]) == {"by": "resample", "tokens": 2012, "limit": 984, "frames": 9, "of": 20}
+    assert watched(spec, Variant(gen=gen), **known) == [], "it is the same question"
+    assert len(watched(spec, Variant(gen=gen), image_tokens=100, context_tokens=900)[0]) == 8, "this is another"
+
+
+def test_a_question_that_is_refused_for_its_length_is_a_row_with_the_reason(watched, bench, folder):
+    gen = {"max_tokens": 16}
+    spec = {"num_frames": 20, "too_long": "refuse"}
+    assert watched(spec, Variant(gen=gen), image_tokens=100, context_tokens=1000) == []
+    (row,) = rows_of(bench, folder, spec, gen)
+    assert (row["error_kind"], row["text"]) == ("too_long", "")
+    assert "about 2012 tokens with 20 frames" in row["error_message"]
+
+
+def test_that_nothing_is_known_of_the_cost_is_said(bench, folder, rows):
+    (folder.path / "v.mp4").write_bytes(video(50))
+    data = [{**row, "video": "v.mp4"} for row in rows(1)]
+    task = folder.rows(data).task(doc_to_visual="video", video={"num_frames": 2, "too_long": "refuse"})
+    said: list[str] = []
+    infer(bench.cell(task), bench.store, run_id="r", log=said.append)
+    assert any("whether its frames fit is not checked" in line and "image_tokens=N" in line for line in said)
+
+
+def rows_of(bench, folder, spec, gen):
+    cell = bench.cell(folder.task(doc_to_visual="video", video=spec), Variant(gen=gen))
+    return open_table(cell.outputs(bench.store).uri).to_table().to_pylist()
 
 
 @pytest.mark.parametrize(
