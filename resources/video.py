@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
+from resources.frame_reader import LEAP, FrameReader, rewind
 from resources.models.base import ModelUnusable
 from resources.sampling import evenly, frame_numbers, keyframe_times, scene_times
 
-# Seconds ahead from which on seeking is cheaper than decoding up to there: half of the usual ten
-# seconds between two key frames.
-_LEAP = 5.0
 # A video whose frames end this long (seconds, or this share of its length) before its header says
 # has been cut off.
 _SHORT_SECONDS, _SHORT_SHARE = 1.0, 0.05
@@ -56,14 +55,25 @@ def frames_of(
     be taken; of more, so many evenly.
     Raises BadVideo where it cannot be decoded or has no frame to take, ModelUnusable without PyAV.
     """
+    with _opened(file, name) as video:
+        targets = video.targets(**sampling)
+        yield from video.taken(evenly(targets, most and most(video.size)), make, kept)
+
+
+def length_of(file: BinaryIO, name: str) -> float:
+    """Seconds from the first frame to the end of the last. Raises BadVideo and ModelUnusable."""
+    with _opened(file, name) as video:
+        return video.frames / video.rate
+
+
+@contextmanager
+def _opened(file: BinaryIO, name: str) -> Iterator[_Video]:
     av = _av()
     try:
         with av.open(file, mode="r", metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise BadVideo(f"video {name} has no pictures, only {_kinds(container)}")
-            video = _Video(container, name)
-            targets = video.targets(**sampling)
-            yield from video.taken(evenly(targets, most and most(video.size)), make, kept)
+            yield _Video(container, name)
     except (av.error.FFmpegError, EOFError) as error:
         raise BadVideo(f"video {name} cannot be decoded: {getattr(error, 'strerror', None) or error}") from error
 
@@ -80,7 +90,7 @@ class _Video:
         self.frame_ticks = 1 / (self.rate * self.tick)
         said = self.stream.frames or _said(container, self.stream, self.rate)
         self.frames: int = said or _counted(container, self.stream, self.frame_ticks)
-        self.reader = _Reader(container, self.stream)
+        self.reader = FrameReader(container, self.stream)
         if self.reader.shown is None:
             raise BadVideo(f"video {name} has no frame that can be decoded")
 
@@ -107,7 +117,7 @@ class _Video:
             raise self._over(part)
         first, last = self.reader.start + begin / self.tick, self.reader.start + end / self.tick
         # From well before it: seeking may lead past a frame.
-        before = max(int(first - _LEAP / self.tick), min(self.reader.start, 0))
+        before = max(int(first - LEAP / self.tick), min(self.reader.start, 0))
         self.container.seek(before, stream=self.stream)
         if threshold is None:
             found = [time for time in keyframe_times(self.container, self.stream, last) if first <= time <= last]
@@ -118,8 +128,8 @@ class _Video:
             raise BadVideo(
                 f"video {self.name} has no {what} from {begin} to {end} s: take the part by num_frames or fps"
             )
-        _rewind(self.container, self.stream, self.reader.start)
-        self.reader = _Reader(self.container, self.stream)
+        rewind(self.container, self.stream, self.reader.start)
+        self.reader = FrameReader(self.container, self.stream)
         return evenly(found, most)
 
     def _over(self, part: Mapping[str, float]) -> BadVideo:
@@ -170,19 +180,14 @@ def _said(container: Any, stream: Any, rate: float) -> int | None:
 
 def _counted(container: Any, stream: Any, ticks: float) -> int:
     """The number of frames where the header says nothing of it, from the time of the last one."""
-    reader = _Reader(container, stream)
+    reader = FrameReader(container, stream)
     if reader.shown is None:
         return 0
     first, length = reader.start, (container.duration or 0) / 1_000_000
     last = reader.at(first + max(int(length / stream.time_base), 1), to_end=True)
-    _rewind(container, stream, first)
+    rewind(container, stream, first)
     frames: int = round((last.pts - first) / ticks) + 1
     return frames
-
-
-def _rewind(container: Any, stream: Any, start: int) -> None:
-    # Seeking to the first frame's own time may lead to the second key frame (MPEG-TS), below 0 it fails (AVI).
-    container.seek(min(start, 0), stream=stream)
 
 
 def _upright(frame: Any) -> Any:
@@ -204,43 +209,3 @@ def _av() -> Any:
             "or send videos whole with `video: {mode: native}` in the task"
         ) from error
     return av
-
-
-class _Reader:
-    """The frame that is shown at a time, for times that ascend.
-
-    shown: the first frame at first; None: there is none. start: its time, in ticks of the stream.
-    """
-
-    def __init__(self, container: Any, stream: Any) -> None:
-        self._container, self._stream = container, stream
-        self._leap = round(_LEAP / stream.time_base)
-        self._frames = self._decoded()
-        self._next: Any = None
-        self.shown: Any = next(self._frames, None)
-        self.start: int = self.shown.pts if self.shown else 0
-
-    def _decoded(self) -> Iterator[Any]:
-        return (frame for frame in self._container.decode(self._stream) if frame.pts is not None)
-
-    def at(self, time: int, to_end: bool = False) -> Any:
-        """The last frame that begins at or before a time in ticks. to_end: or the last of all, after it."""
-        if time - self.shown.pts > self._leap:
-            self._seek(time)
-        while True:
-            if self._next is None:
-                self._next = next(self._frames, None)
-            if self._next is None or (self._next.pts > time and not to_end):
-                return self.shown
-            self.shown, self._next = self._next, None
-
-    def _seek(self, time: int) -> None:
-        """Go on from a key frame at or before the time; from the first frame if there is no other."""
-        for back in (0, self._leap, time):
-            # A key frame may be shown later than its place in the file says: then from one before it.
-            self._container.seek(max(time - back, self.start), stream=self._stream)
-            self._frames = self._decoded()
-            frame = next(self._frames, None)
-            if frame is not None and frame.pts <= time:
-                self.shown, self._next = frame, None
-                return

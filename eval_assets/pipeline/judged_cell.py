@@ -79,7 +79,7 @@ class Judging:
         tags = _seen_tags(cell, self.judge)
         limit, blind = cell.variant.limit, cell.variant.blind
         for batch in questions(self.store, cell.task, limit=limit, rows=CHUNK, blind=blind, media=cell.media):
-            answers = _answers(cell, stored, batch)
+            answers = answers_of(cell, stored, batch)
             items = [q.item for q in batch] if self.baseline is None else self.baseline.items(batch)
             yield [
                 (q, item, sample, row, None if row is None else _response(row, tags))
@@ -105,7 +105,7 @@ class Judging:
         return "; ".join(f"judge {name}: {a.fault()}" for name, a in self.asked.items() if a.fault())
 
 
-def _answers(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
+def answers_of(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
     """The stored row of each (item, sample) for exactly this cell's request; the first, if two writers met."""
     expected = [
         (q.item.id, sample, request_key(cell.settings, q.inputs, sample, q.item.id if cell.by_item else None))
