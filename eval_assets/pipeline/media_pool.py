@@ -120,7 +120,13 @@ class MediaPool:
                         following = ahead.popleft()
                         running[following] = start(following)
                     known = self._held.get(key)
-                    found[key] = known if known is not None else (running.pop(key, None) or start(key)).result()
+                    if known is None:
+                        preparing = running.pop(key, None) or start(key)
+                        if part and not preparing.done():  # the model need not wait for this one to begin with those
+                            yield part
+                            part = []
+                        known = preparing.result()
+                    found[key] = known
                 if part and _bytes({**self._held, **found}) > limit:
                     yield part
                     part, self._held = [], {}
