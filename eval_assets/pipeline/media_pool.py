@@ -127,8 +127,9 @@ class MediaPool:
                             part = []
                         known = preparing.result()
                     found[key] = known
-                if part and _bytes({**self._held, **found}) > limit:
-                    yield part
+                if self._held and _bytes({**self._held, **found}) > limit:
+                    if part:
+                        yield part
                     part, self._held = [], {}
                 self._held.update(found)
                 part.append(entry)
