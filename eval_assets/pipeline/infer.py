@@ -19,6 +19,7 @@ from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, question
 from eval_assets.pipeline.registering import changed_since
+from eval_assets.pipeline.seeing import refuse_unseen
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
 from resources.models import LMM, Instance, ModelUnusable, Response
@@ -70,6 +71,7 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
         return Inferred(version=record["version"], rows=record["n_rows"])
     refuse_unanswerable(cell.checkpoint, cell.task, blind=cell.variant.blind)
     refuse_unjudgeable(store, cell.checkpoint.key, cell.task)
+    refuse_unseen(store, cell)
     if cell.media.too_long and (cell.media.tokens is None or cell.media.tokens.context is None):
         log(
             f"WARNING: {cell.checkpoint.key} on {cell.task.task}: whether its frames fit is not checked (`too_long`): "

@@ -135,9 +135,11 @@ class LMM(ABC):
 
     no_loglikelihood: why this model has no log-likelihoods, as a message that says what to do; it is
         looked at before anything is read, loaded or asked. "": it has them.
+    no_video: likewise, why it takes no whole videos.
     """
 
     no_loglikelihood: ClassVar[str] = ""
+    no_video: ClassVar[str] = ""
 
     @abstractmethod
     def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:
