@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,7 +40,7 @@ def picture_tokens(source: str, args: Mapping[str, Any]) -> PictureTokens | None
     """
     given = {name: _count(name, args[name]) for name in ARGS if args.get(name) is not None}
     stated = [_count(name, args[name]) for name in ("max_length", "max_model_len") if args.get(name) is not None]
-    found = _of_processor(source) if source else None
+    found = _of_processor(source, args.get("revision")) if source else None
     limits = [n for n in (*stated, given.get("context_tokens") or (found and found.context)) if n]
     context = min(limits) if limits else None
     if "image_tokens" in given:
@@ -51,12 +50,14 @@ def picture_tokens(source: str, args: Mapping[str, Any]) -> PictureTokens | None
 
 
 @lru_cache(maxsize=8)
-def _of_processor(source: str) -> PictureTokens | None:
+def _of_processor(source: str, revision: str | None) -> PictureTokens | None:
     """None where Transformers is not there, cannot load the processor, or its model sees no pictures."""
     try:
         import transformers
 
-        processor = transformers.AutoProcessor.from_pretrained(source, local_files_only=Path(source).is_dir())
+        where: dict[str, Any] = {"revision": revision or "main", "local_files_only": Path(source).is_dir()}
+        config = transformers.AutoConfig.from_pretrained(source, **where).get_text_config()
+        processor = transformers.AutoProcessor.from_pretrained(source, **where)
         prompts = Prompts(processor)
     except (ImportError, OSError, ValueError, KeyError, AttributeError):
         return None
@@ -71,8 +72,9 @@ def _of_processor(source: str) -> PictureTokens | None:
 
     if of((224, 224)) is None:
         return None
+    context = getattr(config, "max_position_embeddings", None)
     name = f"{type(processor).__name__} of Transformers {transformers.__version__}"
-    return PictureTokens(name, of, lambda text: len(prompts.tokenizer(text)["input_ids"]), _context(Path(source)))
+    return PictureTokens(name, of, lambda text: len(prompts.tokenizer(text)["input_ids"]), context)
 
 
 def _length(prompts: Prompts, picture: Media, times: int) -> int:
@@ -88,17 +90,6 @@ def _blank(size: tuple[int, int]) -> Media:
     buffer = io.BytesIO()
     Image.new("RGB", size).save(buffer, "PNG")
     return Media(buffer.getvalue(), "image/png")
-
-
-def _context(folder: Path) -> int | None:
-    """Most positions of the language model, by the checkpoint's config.json."""
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError):
-        return None
-    inner = config.get("text_config") or config
-    most = inner.get("max_position_embeddings") if isinstance(inner, dict) else None
-    return most if isinstance(most, int) else None
 
 
 def _by_bytes(text: str) -> int:
