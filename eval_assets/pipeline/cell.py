@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from eval_assets.pipeline.questions import blind_digest, dataset_record, media_policy, request_digest, shown_digest
+from eval_assets.pipeline.shown import shown
 from eval_assets.versions import cache_commit, cell_key, settings_key, variant_id
 from resources.media import MediaPolicy
 from resources.models import LMM, ModelUnusable
 from resources.models.budget import Prices
 from resources.models.checkpoint import Checkpoint
 from resources.models.identity import pinned
-from resources.models.picture_tokens import picture_tokens
 from resources.models.reasoning import Tags, tags_of
 from resources.models.registry import build_model
 from resources.store import Store
@@ -179,31 +179,12 @@ def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Vari
     record = dataset_record(store, task)
     variant = variant or Variant()
     requests = request_digest(store, task)
-    media = shown(checkpoint, task, variant)
+    media = shown(checkpoint, task, variant.frames, variant.gen, blind=variant.blind)
     if variant.blind:
         requests = blind_digest(requests)
     elif media.changes(["video"]) != media_policy(task).changes(["video"]):
         requests = shown_digest(requests, media)
     return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant, media)
-
-
-def shown(checkpoint: Checkpoint, task: TaskDef, variant: Variant) -> MediaPolicy:
-    """What is done to the task's media before this model sees them. Raises ModelUnusable."""
-    media = media_policy(task)
-    if variant.frames is not None:
-        # As many as named, by the task's own rule where that is not a plain number of them.
-        rule = {"max_frames": variant.frames} if "max_frames" in media.frames else {"num_frames": variant.frames}
-        media = replace(media, frames={**media.frames, **rule})
-    if not ("max_tokens" in media.frames or media.too_long) or variant.blind or checkpoint.model == "recorded":
-        return media
-    tokens = picture_tokens(checkpoint.source if checkpoint.has_weights else "", checkpoint.model_args)
-    if tokens is None and "max_tokens" in media.frames:
-        raise ModelUnusable(
-            f"{checkpoint.key} on {task.task}: what a picture costs this model is not known, and the task's "
-            "max_tokens needs it: give image_tokens=N in --model-args or models.yaml, or use max_frames"
-        )
-    answer = {**task.generation_kwargs.to_dict(), **variant.gen}.get("max_tokens") or 0
-    return replace(media, tokens=tokens, answer_tokens=answer)
 
 
 def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:

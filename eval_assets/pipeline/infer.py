@@ -20,6 +20,7 @@ from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, question
 from eval_assets.pipeline.registering import changed_since
 from eval_assets.pipeline.seeing import refuse_unseen
+from eval_assets.pipeline.shown import why_unchecked
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
 from resources.models import LMM, Instance, ModelUnusable, Response
@@ -72,11 +73,8 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     refuse_unanswerable(cell.checkpoint, cell.task, blind=cell.variant.blind)
     refuse_unjudgeable(store, cell.checkpoint.key, cell.task)
     refuse_unseen(store, cell)
-    if cell.media.too_long and (cell.media.tokens is None or cell.media.tokens.context is None):
-        log(
-            f"WARNING: {cell.checkpoint.key} on {cell.task.task}: whether its frames fit is not checked (`too_long`): "
-            "give image_tokens=N,context_tokens=N in --model-args or models.yaml"
-        )
+    if unchecked := why_unchecked(cell.checkpoint, cell.media):
+        log(f"WARNING: {cell.checkpoint.key} on {cell.task.task}: {unchecked}")
     store.ensure_writable()
     name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
     with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,27 +31,29 @@ class PictureTokens:
     context: int | None = None
 
 
-def picture_tokens(source: str, args: Mapping[str, Any]) -> PictureTokens | None:
-    """By `image_tokens` (and `context_tokens`) of a model's arguments, else as its processor counts; None: unknown.
+def picture_tokens(source: str, args: Mapping[str, Any], fingerprint: str = "") -> PictureTokens | str:
+    """By `image_tokens` (and `context_tokens`) of a model's arguments, else as its processor counts.
 
-    source: folder or hub id of a checkpoint, "" where there is none (an endpoint). Of a processor, what one blank
-    picture more adds to a prompt is counted, so it holds for every family; no weights are read.
+    source: folder or hub id of a checkpoint, "" where there is none (an endpoint); fingerprint: of what is in it. Of
+    a processor, what one blank picture more adds to a prompt is counted, so it holds for every family; no weights
+    are read. Where it is not known, a text says why.
     Raises ModelUnusable for an argument that is no number.
     """
     given = {name: _count(name, args[name]) for name in ARGS if args.get(name) is not None}
     stated = [_count(name, args[name]) for name in ("max_length", "max_model_len") if args.get(name) is not None]
-    found = _of_processor(source, args.get("revision")) if source else None
-    limits = [n for n in (*stated, given.get("context_tokens") or (found and found.context)) if n]
+    found = _of_processor(source, args.get("revision"), fingerprint) if source else "an endpoint does not tell"
+    known = None if isinstance(found, str) else found
+    limits = [n for n in (*stated, given.get("context_tokens") or (known and known.context)) if n]
     context = min(limits) if limits else None
     if "image_tokens" in given:
         each = given["image_tokens"]
-        return PictureTokens(f"{each} a picture", lambda _: each, found.text if found else _by_bytes, context)
-    return None if found is None else PictureTokens(found.name, found.of, found.text, context)
+        return PictureTokens(f"{each} a picture", lambda _: each, known.text if known else _by_bytes, context)
+    return found if isinstance(found, str) else replace(found, context=context)
 
 
 @lru_cache(maxsize=8)
-def _of_processor(source: str, revision: str | None) -> PictureTokens | None:
-    """None where Transformers is not there, cannot load the processor, or its model sees no pictures."""
+def _of_processor(source: str, revision: str | None, fingerprint: str) -> PictureTokens | str:
+    """A text where Transformers is not there, cannot load the processor, or its model sees no pictures."""
     try:
         import transformers
 
@@ -59,8 +61,8 @@ def _of_processor(source: str, revision: str | None) -> PictureTokens | None:
         config = transformers.AutoConfig.from_pretrained(source, **where).get_text_config()
         processor = transformers.AutoProcessor.from_pretrained(source, **where)
         prompts = Prompts(processor)
-    except (ImportError, OSError, ValueError, KeyError, AttributeError):
-        return None
+    except (ImportError, OSError, ValueError, KeyError, AttributeError) as error:
+        return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
     @lru_cache(maxsize=1024)
     def of(size: tuple[int, int]) -> int | None:
@@ -71,7 +73,7 @@ def _of_processor(source: str, revision: str | None) -> PictureTokens | None:
         return two - one
 
     if of((224, 224)) is None:
-        return None
+        return f"{type(processor).__name__} takes no picture of 224 x 224 pixels"
     context = getattr(config, "max_position_embeddings", None)
     name = f"{type(processor).__name__} of Transformers {transformers.__version__}"
     return PictureTokens(name, of, lambda text: len(prompts.tokenizer(text)["input_ids"]), context)

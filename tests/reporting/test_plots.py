@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from eval_assets.reporting.axes import padded, ticks
-from eval_assets.reporting.plots import difference_plot, interval_plot, interval_strip, learning_curve
+from eval_assets.reporting.plots import difference_plot, frames_curve, interval_plot, interval_strip, learning_curve
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -134,3 +134,13 @@ def test_a_range_holds_every_value():
     low, high = padded([-2.0, 99.9, math.nan], within=(0, 100))
     assert low == -2.0
     assert high == 100
+
+
+def test_twice_the_frames_are_one_step_to_the_right():
+    points = [{**row("", 0.2 + 0.1 * i), "frames": frames} for i, frames in enumerate((8, 16, 64, 2048))]
+    points[2] |= {"value": math.nan, "ci_low": math.nan, "ci_high": math.nan}
+    svg = frames_curve(points, "accuracy", (0.0, 1.0))
+    first, second, last = (float(dot.get("cx")) for dot in shapes(svg, "dot"))
+    assert last - first == pytest.approx(8 * (second - first), abs=1)
+    assert {"8", "16", "64", "2,048"} <= set(texts(svg))
+    assert len(shapes(svg, "line")) == 1, "no line across what is not known"
