@@ -14,7 +14,7 @@ from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, refuse_unanswerable
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.judge_models import refuse_unjudgeable
-from eval_assets.pipeline.media_pool import MediaPool
+from eval_assets.pipeline.media_pool import Given, MediaPool
 from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import COLUMNS, Question, dataset_record, question
@@ -194,7 +194,8 @@ class _Inference:
             rows = items.take(order[start : start + CHUNK].tolist(), COLUMNS)
             asked = (question(task, row, blind=blind, media=self.cell.media) for row in rows)
             lacking = [(q, a) for q in asked for a in self._lacking(q)]
-            for batch in media.within(lacking, CHUNK_BYTES):
+            # Recorded answers were given with the media.
+            for batch in [lacking] if self.cell.by_item else media.within(lacking, CHUNK_BYTES):
                 yield [self._instance(*entry, media) for entry in batch]
 
     def _lacking(self, asked_question: Question) -> Iterator[Asked]:
@@ -235,7 +236,7 @@ class _Inference:
         gen = dict(self.cell.gen_kwargs)
         if "seed" in gen:
             gen["seed"] += asked.sample  # one seed for all samples would give one answer K times
-        given = media.given(asked_question)
+        given = Given(asked_question.messages, ()) if self.cell.by_item else media.given(asked_question)
         if given.fitted:
             self.done.fitted += 1
             asked = replace(asked, fitted=json.dumps(given.fitted))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
 from eval_assets.pipeline.cell import plan_cell
+from eval_assets.pipeline.importing import import_answers
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest, items_of
 from eval_assets.pipeline.questions import COLUMNS
@@ -105,3 +107,16 @@ def test_the_model_begins_while_other_videos_are_still_decoded(bench, folder, ro
     monkeypatch.setattr(MediaPolicy, "prepare", slow)
     done = infer(cell, bench.store, run_id="r", log=quiet)
     assert (done.asked, done.errors) == (3, 0)
+
+
+def test_recorded_answers_need_no_video_that_can_be_decoded_and_no_cost(bench, folder, rows, tmp_path):
+    (folder.path / "v.mp4").write_bytes(video(100)[:-2000])
+    data = [{**row, "video": "v.mp4"} for row in rows(2)]
+    task = folder.rows(data).task(doc_to_visual="video", video={"fps": 2, "max_tokens": 1000})
+    ingest(task, bench.store)
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text("".join(json.dumps({"id": row["id"], "text": "yes"}) + "\n" for row in data))
+    import_answers(bench.store, answers, task, "old", id_field="id", response_field="text")
+    cell = plan_cell(bench.store, identify_checkpoint(bench.store, "old"), task)
+    done = infer(cell, bench.store, run_id="r", log=quiet)
+    assert (done.asked, done.errors) == (2, 0)
