@@ -21,6 +21,7 @@ from eval_assets.cli import (
     sampling,
     serve,
     showing,
+    sweeping,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ app.command("queue")(showing.queue)
 app.command("stability")(sampling.stability)
 app.command("diagnose")(sampling.diagnose)
 app.command("blind")(sampling.blind)
+app.command("sweep-frames")(sweeping.sweep_frames)
 app.command("push")(push.push)
 app.command("calibrate")(judging.calibrate)
 app.command("import-judgements")(judging.import_judgements)

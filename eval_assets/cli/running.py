@@ -56,6 +56,7 @@ def run(
     repeats: Annotated[int | None, typer.Option(min=1, help="Samples an item (a variant).")] = None,
     gen: Annotated[str | None, typer.Option(help="Generation parameters k=v,k=v (a variant).")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="The questions without their media (a variant).")] = False,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames of each video (a variant).")] = None,
     judge_only: Annotated[bool, typer.Option("--judge-only", help="Judge what is stored; ask no model.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Put the cells into the ledger for the daemon.")] = False,
     as_json: Json = False,
@@ -83,7 +84,7 @@ def run(
                 raise
             failures[name] = str(error)  # a group's task that needs something that is not there
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
-    variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind)
+    variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind, frames)
     if detach:
         _detach(point.key, [task.task for task in definitions], variant)
         _tell(failures)

@@ -96,8 +96,9 @@ class Judging:
         """The cell's questions in order, each with its samples and their stored answers."""
         cell, stored = self.cell, self.cell.outputs(self.store).lookup("item_id", "sample", "request_key")
         tags = _seen_tags(cell, self.judge)
-        for batch in questions(self.store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
-            answers = _answers(cell, stored, batch)
+        limit, blind = cell.variant.limit, cell.variant.blind
+        for batch in questions(self.store, cell.task, limit=limit, rows=CHUNK, blind=blind, media=cell.media):
+            answers = answers_of(cell, stored, batch)
             items = [q.item for q in batch] if self.baseline is None else self.baseline.items(batch)
             yield [
                 (q, item, sample, row, None if row is None else _response(row, tags))
@@ -123,7 +124,7 @@ class Judging:
         return "; ".join(f"judge {name}: {a.fault()}" for name, a in self.asked.items() if a.fault())
 
 
-def _answers(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
+def answers_of(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
     """The stored row of each (item, sample) for exactly this cell's request; the first, if two writers met."""
     expected = [
         (q.item.id, sample, request_key(cell.settings, q.inputs, sample, q.item.id if cell.by_item else None))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from eval_assets.reporting.axes import Axis, padded, ticks
 from eval_assets.reporting.frame import Frame, tick, titled
 from eval_assets.reporting.svg import WIDTH, dot, line, nothing, path, short, strip, svg, text
-from eval_assets.reporting.words import difference, number, percent, with_interval
+from eval_assets.reporting.words import count, difference, number, percent, with_interval
 
 _FRAME = Frame(width=WIDTH, height=250, left=46, right=14, top=30, bottom=42, below="step")
 _ROW = 22
@@ -136,6 +136,29 @@ def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = N
     return svg(
         _FRAME.height, parts, f"Paired difference by step, in percentage points. {'; '.join(p.said for p in found)}"
     )
+
+
+def frames_curve(points: Sequence[Mapping[str, Any]], metric: str, within: tuple[float, float]) -> str:
+    """Score by number of frames, which are twice as many at every step to the right, with its interval.
+
+    points: `frames`, `value`, `ci_low`, `ci_high` each, fractions; `own_unit` where they are none. within: the
+    lowest and highest value of the axis, so that several plots can be laid beside each other.
+    """
+    scale = 1 if points[0].get("own_unit") else 100
+    found = []
+    for p in points:
+        value, low, high = (scale * number(p.get(k)) for k in ("value", "ci_low", "ci_high"))
+        found.append(
+            _Point(math.log2(p["frames"]), value, low, high, f"{count(p['frames'])} frames: {with_interval(p)}")
+        )
+    unit = "" if points[0].get("own_unit") else ", %"
+    marks = {p.step: count(point["frames"]) for p, point in zip(found, points, strict=True)}
+    title = titled(f"{metric}{unit}", points[0].get("higher_is_better"))
+    frame = replace(_FRAME, below="frames of each video, at most")
+    x, y, parts = frame.axes([p.step for p in found], *(scale * end for end in within), title, marks=marks)
+    parts += _line_through(found, x, y)
+    parts += [part for p in found for part in _whisker(p, x, y, "dot")]
+    return svg(frame.height, parts, f"{metric} by number of frames{unit}. {'; '.join(p.said for p in found)}")
 
 
 def interval_strip(entry: Mapping[str, Any], low: float, high: float) -> str:

@@ -5,7 +5,14 @@ from xml.etree import ElementTree
 import pytest
 
 from eval_assets.reporting.axes import padded, ticks
-from eval_assets.reporting.plots import breakdown_plot, difference_plot, interval_plot, interval_strip, learning_curve
+from eval_assets.reporting.plots import (
+    breakdown_plot,
+    difference_plot,
+    frames_curve,
+    interval_plot,
+    interval_strip,
+    learning_curve,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -165,3 +172,13 @@ def test_an_ordered_field_without_any_score_says_so():
     unknown = {"label": "1", "value": math.nan, "ci_low": math.nan, "ci_high": math.nan}
     given = {**part(["1", "2"]), "plotted": [row("all", math.nan), unknown, {**unknown, "label": "2"}]}
     assert "no score by difficulty" in breakdown_plot(given)
+
+
+def test_twice_the_frames_are_one_step_to_the_right():
+    points = [{**row("", 0.2 + 0.1 * i), "frames": frames} for i, frames in enumerate((8, 16, 64, 2048))]
+    points[2] |= {"value": math.nan, "ci_low": math.nan, "ci_high": math.nan}
+    svg = frames_curve(points, "accuracy", (0.0, 1.0))
+    first, second, last = (float(dot.get("cx")) for dot in shapes(svg, "dot"))
+    assert last - first == pytest.approx(8 * (second - first), abs=1)
+    assert {"8", "16", "64", "2,048"} <= set(texts(svg))
+    assert len(shapes(svg, "line")) == 1, "no line across what is not known"
