@@ -34,16 +34,18 @@ FPS = 25
 FILM = video(250, FPS)
 LONG = video(250, FPS, container="matroska")
 PARAMS = {"fps": 1, "policy": "window", "budget": 3}
-RATIOS = {
+SHARES = {
     "accuracy": ["right", "asked"],
-    "latency": ["latency", "detected"],
     "missed": ["missed", "events"],
     "false_alarms": ["false_alarms", "quiet"],
-    "frames": ["frames", "steps"],
-    "tokens": ["tokens", "token_steps"],
     "kept_up": ["kept_up", "timed"],
 }
-JUDGE = {"name": "outcome", "ratios": RATIOS, "lower": ["latency", "missed", "false_alarms"]}
+RATIOS = {
+    "latency": ["latency", "detected"],
+    "frames": ["frames", "steps"],
+    "tokens": ["tokens", "token_steps"],
+}
+JUDGE = {"name": "outcome", "shares": SHARES, "ratios": RATIOS, "lower": ["latency", "missed", "false_alarms"]}
 QUESTION = {"time": 5, "kind": "backward", "question": "Which?", "options": ["cat", "dog"], "answer": "B"}
 LAST = {**QUESTION, "time": 9}
 EVENT = {"question": "Has it happened?", "at": 3.2}
@@ -67,7 +69,7 @@ def stream(folder):
                 "doc_to_target": None,
                 "episode": episode,
                 "judge": JUDGE,
-                "metric_list": list(RATIOS),
+                "metric_list": [*SHARES, *RATIOS],
                 **changes,
             }
         )
@@ -176,6 +178,8 @@ def test_time_tokens_and_frames_are_counted_and_what_is_not_known_is_no_number(s
     endpoint.answer = lambda request, number: Reply("no")
     metrics = bench.report(stream(events=[{**EVENT, "until": 4}]))["metrics"]
     assert metrics["frames"]["value"] == pytest.approx((1 + 2 + 3 + 3 + 3) / 5)
+    assert metrics["frames"]["own_unit"], "not in percent, however few they are"
+    assert "own_unit" not in metrics["accuracy"]
     assert metrics["tokens"]["value"] == 7
     assert metrics["kept_up"]["value"] == 1.0
     slow = {**PARAMS, "fps": 25}
