@@ -26,7 +26,9 @@ checkpoint_report_job = dg.define_asset_job(
 
 
 class VariantConfig(dg.Config):
-    """A cell with another limit, number of samples or generation parameters (`gen`: JSON), or without media."""
+    """A cell with another limit, number of samples or generation parameters (`gen`: JSON), without media, or played
+    otherwise (`episode`: JSON).
+    """
 
     checkpoint: str
     task: str
@@ -34,12 +36,14 @@ class VariantConfig(dg.Config):
     repeats: int | None = None
     gen: str = "{}"
     blind: bool = False
+    episode: str = "{}"
 
 
 def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, Any]:
     """The configuration of a run of `variant_job`."""
     departs = {"limit": variant.limit, "repeats": variant.repeats, "gen": json.dumps(dict(variant.gen))}
     config = {"checkpoint": checkpoint, "task": task, "blind": variant.blind, **departs}
+    config |= {"episode": json.dumps(dict(variant.episode))}
     return {"ops": {"evaluate_variant": {"config": {k: v for k, v in config.items() if v is not None}}}}
 
 
@@ -47,7 +51,8 @@ def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, An
 def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, store: EvalStore) -> None:
     """Outputs, scores and report of a variant: responses are shared with the cell, the report is its own."""
     home = store.open()
-    variant = Variant(config.limit, config.repeats, json.loads(config.gen), config.blind)
+    episode = json.loads(config.episode)
+    variant = Variant(config.limit, config.repeats, json.loads(config.gen), config.blind, episode=episode)
     cell = plan_cell(home, identify_checkpoint(home, config.checkpoint), load_task(config.task), variant)
     for step in (infer, judge_cell, report_cell):
         step(cell, home, run_id=context.run.run_id, log=context.log.info)

@@ -20,6 +20,7 @@ from eval_assets.cli import (
     sampling,
     serve,
     showing,
+    streaming,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.command("queue")(showing.queue)
 app.command("stability")(sampling.stability)
 app.command("diagnose")(sampling.diagnose)
 app.command("blind")(sampling.blind)
+app.command("sweep-context")(streaming.sweep_context)
 app.command("push")(push.push)
 app.command("calibrate")(judging.calibrate)
 app.command("import-judgements")(judging.import_judgements)

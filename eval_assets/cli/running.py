@@ -54,6 +54,7 @@ def run(
     repeats: Annotated[int | None, typer.Option(min=1, help="Samples an item (a variant).")] = None,
     gen: Annotated[str | None, typer.Option(help="Generation parameters k=v,k=v (a variant).")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="The questions without their media (a variant).")] = False,
+    episode: Annotated[str | None, typer.Option(help="Params of the player k=v,k=v (a variant).")] = None,
     judge_only: Annotated[bool, typer.Option("--judge-only", help="Judge what is stored; ask no model.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Put the cells into the ledger for the daemon.")] = False,
     as_json: Json = False,
@@ -81,7 +82,8 @@ def run(
                 raise
             failures[name] = str(error)  # a group's task that needs something that is not there
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
-    variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind)
+    played = parse_pairs(episode, "--episode")
+    variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind, episode=played)
     if detach:
         _detach(point.key, [task.task for task in definitions], variant)
         _tell(failures)

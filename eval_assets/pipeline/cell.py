@@ -29,16 +29,20 @@ class UnknownCheckpoint(LookupError):
 
 @dataclass(frozen=True)
 class Variant:
-    """How a run departs from the task's definition; the default does not. blind: asked without the media."""
+    """How a run departs from the task's definition; the default does not. blind: asked without the media.
+
+    episode: params of its player that differ.
+    """
 
     limit: int | None = None
     repeats: int | None = None
     gen: Mapping[str, Any] = field(default_factory=dict)
     blind: bool = False
+    episode: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        return variant_id(self.gen, self.repeats, self.limit, self.blind)
+        return variant_id(self.gen, self.repeats, self.limit, self.blind, episode=self.episode)
 
     def text(self) -> str:
         """As the ledger holds it: JSON, "" for the default."""
@@ -182,9 +186,20 @@ def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Vari
     """The cell as it stands now. Raises NotIngested and ModelUnusable."""
     record = dataset_record(store, task)
     variant = variant or Variant()
+    task = _played_otherwise(task, variant)
     requests = request_digest(store, task)
     requests = blind_digest(requests) if variant.blind else requests
     return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant)
+
+
+def _played_otherwise(task: TaskDef, variant: Variant) -> TaskDef:
+    """The task with the variant's params for its player. Raises ModelUnusable."""
+    if not variant.episode:
+        return task
+    if task.episode is None:
+        raise ModelUnusable(f"task {task.task} asks questions (no `episode`): there is no player to give params to")
+    params = {**task.episode.params, **variant.episode}
+    return task.model_copy(update={"episode": task.episode.model_copy(update={"params": params})})
 
 
 def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from eval_assets.pipeline.cell import plan_cell
+from eval_assets.pipeline.cell import Variant, plan_cell
+from eval_assets.pipeline.context_sweep import context_sweep, sweep_variants
 from eval_assets.pipeline.episodes import steps_of
+from eval_assets.pipeline.files import clean
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import identify_checkpoint, register
 from eval_assets.pipeline.report import report_cell
 from eval_assets.pipeline.scoring import judge_cell
+from eval_assets.reporting.context_sweep import context_page
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 from tests.conftest import Reply
@@ -308,3 +311,42 @@ def test_wrong_params_are_told_before_anything_is_asked(stream, bench, endpoint,
     with pytest.raises(ModelUnusable, match=re.escape(words)):
         bench.infer(stream([QUESTION], params=params))
     assert not endpoint.seen
+
+
+def test_a_variant_has_other_params_of_its_player_and_shares_no_cell(stream, bench, endpoint):
+    task = stream([QUESTION])
+    wide = Variant(episode={"policy": "all", "budget": None})
+    assert wide.id == "episode.budget=None,episode.policy=all"
+    assert Variant.read(wide.text()) == wide
+    assert bench.cell(task, wide).key != bench.cell(task).key
+    bench.infer(task, wide)
+    assert shown(endpoint.seen[-1]) == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(ModelUnusable, match="every policy but `all` needs a budget"):
+        bench.infer(task, Variant(episode={"budget": None}))
+
+
+def test_a_sweep_of_the_context_has_a_curve_an_area_and_a_page(stream, bench, endpoint):
+    """A model that knows the answer where it sees the first second: thinning keeps it, a window does not."""
+    endpoint.answer = lambda request, number: Reply("B" if shown(request)[0] == 0 else "A")
+    task = stream([{**QUESTION, "time": t} for t in (1, 3, 9)], copies=4)
+    variants = sweep_variants(task, ["window", "thinning", "all"], [2, 4, 8], None)
+    for of_policy in variants.values():
+        for variant in of_policy.values():
+            bench.report(task, variant)
+    data = context_sweep(bench.store, bench.point(), task, variants)
+    window, thinning, everything = data["metrics"][0]["curves"]
+    assert [p["value"] for p in window["points"]] == pytest.approx([1 / 3, 2 / 3, 2 / 3])
+    assert window["area"]["value"] == pytest.approx((1 / 3 + 2 / 3) / 4 + (2 / 3 + 2 / 3) / 4)
+    assert thinning["area"]["value"] == 1.0
+    assert thinning["difference"]["mean_diff"] == pytest.approx(1 - window["area"]["value"])
+    assert everything["area"] is None
+    assert everything["points"][0]["value"] == 1.0
+    page = context_page(clean(data))
+    assert "thinning, 8 frames: 100.0" in page
+    assert "no event was told of" in page
+
+
+def test_a_task_that_is_no_stream_has_no_context_to_sweep_over(folder, rows):
+    folder.rows(rows(2))
+    with pytest.raises(ModelUnusable, match=r"task birds is no stream"):
+        sweep_variants(folder.task(), ["window"], [2], None)
