@@ -46,7 +46,7 @@ def sweep_context(
             if not need_of(store(), point.key, definition, variant).complete:
                 sys.stderr.write(f"{point.key} on {definition.task}, {variant.id}\n")
                 runs.cell(point.key, definition, variant, judge_only=False)
-    data = write_context_sweep(store(), point, definition, variants)
+    data = write_context_sweep(store(), point.key, definition, variants)
     if as_json:
         print_json(data)
         return

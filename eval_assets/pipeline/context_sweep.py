@@ -9,13 +9,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from eval_assets.pipeline.cell import Cell, Variant, plan_cell
+from eval_assets.pipeline.cell import Cell, Variant, find_checkpoint, plan_cell
 from eval_assets.pipeline.comparing import NotComparable
 from eval_assets.pipeline.files import clean, report_name, write_json
 from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_scores, stored_scores
 from eval_assets.pipeline.metrics import TaskMetric, estimate, own_unit, task_metrics
 from resources.models import ModelUnusable
-from resources.models.checkpoint import Checkpoint
 from resources.store import Store
 from resources.store.outputs import OutputsTable
 from stats import height_weights, mean_estimate, paired_difference, paired_ratio_difference, ratio_estimate
@@ -45,20 +44,20 @@ def sweep_variants(
 
 
 def write_context_sweep(
-    store: Store, checkpoint: Checkpoint, task: TaskDef, variants: Mapping[str, Mapping[int | None, Variant]]
+    store: Store, checkpoint: str, task: TaskDef, variants: Mapping[str, Mapping[int | None, Variant]]
 ) -> dict[str, Any]:
     """`context_sweep` as `reports/<task>/<checkpoint>.context.json` and a page beside it; the data, with `page`."""
     from eval_assets.reporting.context_sweep import context_page
 
     data = clean(context_sweep(store, checkpoint, task, variants))
-    name = f"{report_name(checkpoint.key)}.context"
+    name = f"{report_name(checkpoint)}.context"
     write_json(store, data, name, task.task)
     page = store.write_file(context_page(data).encode(), "reports", task.task, f"{name}.html")
     return {**data, "page": page}
 
 
 def context_sweep(
-    store: Store, checkpoint: Checkpoint, task: TaskDef, variants: Mapping[str, Mapping[int | None, Variant]]
+    store: Store, checkpoint: str, task: TaskDef, variants: Mapping[str, Mapping[int | None, Variant]]
 ) -> dict[str, Any]:
     """For each metric its `curves`: policy -> points (budget, estimate), the area under them, the area's difference to
     the first policy's. `latencies`: policy -> seconds from event to answer, of its largest budget.
@@ -66,18 +65,19 @@ def context_sweep(
     An area is the mean height over log2 of the budget, of items that are scored at every budget.
     Raises NotScored and NotComparable.
     """
+    point = find_checkpoint(store, checkpoint)
     cells = {
-        (policy, budget): plan_cell(store, checkpoint, task, variant)
+        (policy, budget): plan_cell(store, point, task, variant)
         for policy, of_policy in variants.items()
         for budget, variant in of_policy.items()
     }
     scores = {at: _scores(store, cell) for at, cell in cells.items()}
     first = next(iter(scores.values()))
     if any(list(s.ids) != list(first.ids) for s in scores.values()):
-        raise NotComparable(f"{checkpoint.key} on {task.task}: the variants were not run on the same items")
+        raise NotComparable(f"{checkpoint} on {task.task}: the variants were not run on the same items")
     largest = {policy: max(of_policy, key=lambda b: b or 0) for policy, of_policy in variants.items()}
     return {
-        "checkpoint": checkpoint.key,
+        "checkpoint": checkpoint,
         "task": task.task,
         "limit": next(iter(cells.values())).variant.limit,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -327,23 +327,28 @@ def test_a_variant_has_other_params_of_its_player_and_shares_no_cell(stream, ben
 
 def test_a_sweep_of_the_context_has_a_curve_an_area_and_a_page(stream, bench, endpoint):
     """A model that knows the answer where it sees the first second: thinning keeps it, a window does not."""
-    endpoint.answer = lambda request, number: Reply("B" if shown(request)[0] == 0 else "A")
-    task = stream([{**QUESTION, "time": t} for t in (1, 3, 9)], copies=4)
+    endpoint.answer = lambda request, number: Reply(
+        ("yes" if shown(request)[-1] == 4 else "no")
+        if "happened" in request.text
+        else ("B" if shown(request)[0] == 0 else "A")
+    )
+    task = stream([{**QUESTION, "time": t} for t in (1, 3, 9)], [{**EVENT, "until": 4}], copies=4)
     variants = sweep_variants(task, ["window", "thinning", "all"], [2, 4, 8], None)
     for of_policy in variants.values():
         for variant in of_policy.values():
             bench.report(task, variant)
-    data = context_sweep(bench.store, bench.point(), task, variants)
+    data = context_sweep(bench.store, "m", task, variants)
     window, thinning, everything = data["metrics"][0]["curves"]
-    assert [p["value"] for p in window["points"]] == pytest.approx([1 / 3, 2 / 3, 2 / 3])
-    assert window["area"]["value"] == pytest.approx((1 / 3 + 2 / 3) / 4 + (2 / 3 + 2 / 3) / 4)
+    assert [p["value"] for p in window["points"]] == pytest.approx([2 / 4, 3 / 4, 3 / 4])
+    assert window["area"]["value"] == pytest.approx((2 / 4 + 3 / 4) / 4 + (3 / 4 + 3 / 4) / 4)
     assert thinning["area"]["value"] == 1.0
     assert thinning["difference"]["mean_diff"] == pytest.approx(1 - window["area"]["value"])
     assert everything["area"] is None
     assert everything["points"][0]["value"] == 1.0
     page = context_page(clean(data))
     assert "thinning, 8 frames: 100.0" in page
-    assert "no event was told of" in page
+    assert data["latencies"] == {policy: pytest.approx([0.8] * 4) for policy in ("window", "thinning", "all")}
+    assert "events told of, all (4)" in page
 
 
 def test_a_task_that_is_no_stream_has_no_context_to_sweep_over(folder, rows):
