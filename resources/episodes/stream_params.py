@@ -17,6 +17,7 @@ class StreamParams(BaseModel):
                 event; default 1 / fps.
     policy:     which frames stand in a request, see `stream_context`. budget: how many at most; not with `all`.
     tolerance:  seconds behind an event within which telling it is right; None: up to the end. Latency counts anyway.
+    early:      seconds before an event from which on telling it is no false alarm; latency is negative then.
     max_pixels: larger frames are scaled to this, keeping their shape.
     sound:      seconds of sound before each moment that are sent beside the frames; None: no sound.
     timestamps: whether each frame has its second before it.
@@ -32,6 +33,7 @@ class StreamParams(BaseModel):
     policy: Literal["window", "thinning", "changes", "all"] = "window"
     budget: _Count | None = None
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    early: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     max_pixels: _Count | None = None
     sound: _Positive | None = None
     timestamps: bool = False

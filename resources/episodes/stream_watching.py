@@ -126,7 +126,7 @@ class Watching:
 
     def _told(self, event: Event, time: float, response: Response) -> None:
         says = self._answers.told(response.text)
-        happened = event.at is not None and event.at <= time
+        happened = event.at is not None and event.at - self._params.early <= time
         self._tally.add(quiet=not happened)
         false = bool(says) and not happened
         self._episode.acted(None if says is None else "yes" if says else "no", false_alarm=false)
