@@ -11,12 +11,14 @@ from typing import Any
 
 from eval_assets.pipeline.questions import blind_digest, dataset_record, request_digest
 from eval_assets.versions import cache_commit, cell_key, settings_key, variant_id
+from resources.episodes.registry import player_class
 from resources.models import LMM, ModelUnusable
 from resources.models.budget import Prices
 from resources.models.checkpoint import Checkpoint
 from resources.models.identity import pinned
 from resources.models.reasoning import Tags, tags_of
 from resources.models.registry import build_model
+from resources.models.sight import cannot_see
 from resources.store import Store
 from resources.store.outputs import OutputsTable
 from resources.store.records import cells, checkpoints
@@ -167,6 +169,12 @@ def _refuse_unplayable(point: Checkpoint, task: TaskDef, blind: bool) -> None:
         )
     if blind:
         raise ModelUnusable(f"task {task.task} is played: a blind run of it would be another game")
+    assert task.episode is not None
+    if point.has_weights and player_class(task.episode.player).shows_pictures and cannot_see(point.source):
+        raise ModelUnusable(
+            f"{point.key} on {task.task}: it takes text only (config.json of {point.source}), and the player "
+            f"{task.episode.player!r} shows pictures"
+        )
 
 
 def find_checkpoint(store: Store, key: str) -> Checkpoint:

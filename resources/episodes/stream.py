@@ -28,6 +28,7 @@ class StreamPlayer(Player):
     """
 
     packages = ("av", "pillow", "numpy")
+    shows_pictures = True
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)

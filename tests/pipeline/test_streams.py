@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_assets.pipeline.cell import Variant, plan_cell
+from eval_assets.pipeline.cell import Variant, plan_cell, refuse_unanswerable
 from eval_assets.pipeline.context_sweep import context_sweep, sweep_variants
 from eval_assets.pipeline.episodes import steps_of
 from eval_assets.pipeline.files import clean
@@ -355,3 +355,24 @@ def test_a_task_that_is_no_stream_has_no_context_to_sweep_over(folder, rows):
     folder.rows(rows(2))
     with pytest.raises(ModelUnusable, match=r"task birds is no stream"):
         sweep_variants(folder.task(), ["window"], [2], None)
+
+
+@pytest.mark.parametrize(
+    ("config", "refused"),
+    [
+        ({"architectures": ["LlamaForCausalLM"], "hidden_size": 64}, True),
+        ({"architectures": ["LlavaForConditionalGeneration"], "vision_config": {}}, False),
+        ({"architectures": ["Phi3VForCausalLM"], "img_processor": {}}, False),
+        ({"hidden_size": 64}, False),
+    ],
+)
+def test_a_model_that_takes_text_only_is_refused_before_it_is_loaded(stream, tmp_path, config, refused):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    point, task = Checkpoint("m", "transformers", str(folder)), stream([QUESTION])
+    if refused:
+        with pytest.raises(ModelUnusable, match="it takes text only .* the player 'stream' shows pictures"):
+            refuse_unanswerable(point, task)
+    else:
+        refuse_unanswerable(point, task)
