@@ -50,7 +50,7 @@ class Script:
     @property
     def latest(self) -> tuple[float, str]:
         """The last time that the row names, and what of."""
-        times = [(q.time, q.name) for q in self.questions] + [(e.at, e.name) for e in self.events if e.at is not None]
+        times = [(q.time, q.name) for q in self.questions] + [(max(e.start, e.at or 0.0), e.name) for e in self.events]
         return max(times, default=(0.0, ""))
 
     def moments(self, every: float, length: float | None) -> Iterator[tuple[float, list[Question | Event]]]:

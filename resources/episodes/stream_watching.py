@@ -135,7 +135,7 @@ class Watching:
             self._tally.add(false_alarms=1)
         elif says and event.at is not None:
             del self._open[event.name]
-            latency, alarms = time - event.at, self._alarms[event.name]
+            latency, alarms = time - max(event.at, event.start), self._alarms[event.name]
             late = latency > (math.inf if self._params.tolerance is None else self._params.tolerance)
             self._tally.add(events=1, detected=1, latency=latency)
             failure = "false_alarm" if alarms else "late" if late else ""

@@ -152,6 +152,13 @@ def test_what_is_told_too_late_is_not_right_and_its_latency_counts(stream, bench
     assert metrics["latency"]["value"] == pytest.approx(1.8)
 
 
+def test_what_had_happened_before_it_was_asked_about_is_late_from_the_first_question_on(stream, bench, endpoint):
+    endpoint.answer = lambda request, number: Reply("yes" if shown(request)[-1] >= 6 else "no")
+    metrics = bench.report(stream(events=[{**EVENT, "from": 4.5}]))["metrics"]
+    assert [shown(request)[-1] for request in endpoint.seen] == [5, 6]
+    assert metrics["latency"]["value"] == pytest.approx(1.5)
+
+
 def test_an_event_that_never_comes_is_right_where_nobody_tells_of_it(stream, bench, endpoint):
     endpoint.answer = lambda request, number: Reply("no")
     metrics = bench.report(stream(events=[{**EVENT, "at": None}]))["metrics"]
@@ -372,7 +379,7 @@ def test_a_model_that_takes_text_only_is_refused_before_it_is_loaded(stream, tmp
     (folder / "config.json").write_text(json.dumps(config))
     point, task = Checkpoint("m", "transformers", str(folder)), stream([QUESTION])
     if refused:
-        with pytest.raises(ModelUnusable, match="it takes text only .* the player 'stream' shows pictures"):
+        with pytest.raises(ModelUnusable, match=r"it takes text only .* the player 'stream' shows pictures"):
             refuse_unanswerable(point, task)
     else:
         refuse_unanswerable(point, task)
