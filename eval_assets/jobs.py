@@ -27,8 +27,8 @@ checkpoint_report_job = dg.define_asset_job(
 
 
 class VariantConfig(dg.Config):
-    """A cell with another limit, number of samples or of frames, other generation parameters (`gen`: JSON), or without
-    media.
+    """A cell with another limit, number of samples or of frames, other generation parameters (`gen`: JSON), without
+    media, or played otherwise (`episode`: JSON).
     """
 
     checkpoint: str
@@ -38,6 +38,7 @@ class VariantConfig(dg.Config):
     gen: str = "{}"
     blind: bool = False
     frames: int | None = None
+    episode: str = "{}"
 
 
 def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, An
     departs: dict[str, Any] = {"limit": variant.limit, "repeats": variant.repeats, "frames": variant.frames}
     departs |= {"gen": json.dumps(dict(variant.gen))}
     config = {"checkpoint": checkpoint, "task": task, "blind": variant.blind, **departs}
+    config |= {"episode": json.dumps(dict(variant.episode))}
     return {"ops": {"evaluate_variant": {"config": {k: v for k, v in config.items() if v is not None}}}}
 
 
@@ -52,7 +54,8 @@ def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, An
 def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, store: EvalStore) -> None:
     """Outputs, scores and report of a variant: responses are shared with the cell, the report is its own."""
     home = store.open()
-    variant = Variant(config.limit, config.repeats, json.loads(config.gen), config.blind, config.frames)
+    gen, episode = json.loads(config.gen), json.loads(config.episode)
+    variant = Variant(config.limit, config.repeats, gen, config.blind, config.frames, episode)
     cell = plan_cell(home, identify_checkpoint(home, config.checkpoint), load_task(config.task), variant)
     for step in (infer, judge_cell, report_cell):
         step(cell, home, run_id=context.run.run_id, log=context.log.info)

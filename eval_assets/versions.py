@@ -87,14 +87,20 @@ def cell_key(requests: str, settings: str, repeats: int, limit: int | None) -> s
 
 
 def variant_id(
-    gen: Mapping[str, Any], repeats: int | None, limit: int | None, blind: bool = False, frames: int | None = None
+    gen: Mapping[str, Any],
+    repeats: int | None,
+    limit: int | None,
+    blind: bool = False,
+    frames: int | None = None,
+    episode: Mapping[str, Any] | None = None,
 ) -> str:
-    """Name of a run that departs from the task's definition; "" for one that does not."""
+    """Name of a run that departs from the task's definition; "" for one that does not. episode: its player's params."""
     parts = [f"{k}={v}" for k, v in sorted(gen.items())]
     parts += [f"repeats={repeats}"] if repeats is not None else []
     parts += [f"limit={limit}"] if limit is not None else []
     parts += ["blind"] if blind else []
     parts += [f"frames={frames}"] if frames is not None else []
+    parts += [f"episode.{k}={v}" for k, v in sorted((episode or {}).items())]
     return ",".join(parts)
 
 

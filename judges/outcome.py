@@ -16,11 +16,13 @@ from judges.verdict import Verdict
 class OutcomeParams(Params):
     """values: numbers of the outcome that are metrics of their own, as means over episodes.
     ratios: metrics that are a sum over episodes by another one: `{latency: [latency_sum, detected]}`.
+    shares: such as are shares of a whole, shown in percent: `{accuracy: [right, asked]}`.
     lower:  which of these are better when lower.
     """
 
     values: tuple[str, ...] = ()
     ratios: dict[str, tuple[str, str]] = Field(default_factory=dict)
+    shares: dict[str, tuple[str, str]] = Field(default_factory=dict)
     lower: tuple[str, ...] = ()
 
 
@@ -40,14 +42,16 @@ class OutcomeJudge(TextJudge):
         lower = set(self.params.lower)
         means = (Metric(v, {v: 1.0}, higher_is_better=v not in lower, own_scale=True) for v in self.params.values)
         ratios = (
-            Metric(name, {above: 1.0}, {below: 1.0}, higher_is_better=name not in lower, own_scale=True)
-            for name, (above, below) in self.params.ratios.items()
+            Metric(name, {above: 1.0}, {below: 1.0}, higher_is_better=name not in lower, own_scale=own)
+            for own, named in ((False, self.params.shares), (True, self.params.ratios))
+            for name, (above, below) in named.items()
         )
         return (Metric("score"), *means, *ratios)
 
     @property
     def components(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*self.params.values, *(n for pair in self.params.ratios.values() for n in pair)]))
+        pairs = (*self.params.shares.values(), *self.params.ratios.values())
+        return tuple(dict.fromkeys([*self.params.values, *(name for pair in pairs for name in pair)]))
 
     def read(self, item: ItemLike, text: str) -> str | None:
         return text

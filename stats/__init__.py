@@ -8,13 +8,14 @@ One model: `mean_estimate`, `ratio_estimate`, `stratified_estimate`, `corpus_est
 `paired_corpus_difference`, `adjust_pvalues` over many. Checkpoints of a run: `simultaneous_band`, `best_checkpoint`.
 Plans: `variance_components`, `sample_size`, `minimum_detectable_effect`. Several answers an item: `stability`,
 `question_diagnostics`. A judge against people: `agreement`, `prediction_powered_mean`, `panel_alpha`,
-`rank_correlation`.
+`rank_correlation`. The height of a curve: `height_weights`.
 
 Cost: importing this and one estimate add 0.19 s to numpy's import, all of it scipy.special (scipy.stats
 would be 0.6 s, statsmodels 1 s). A paired comparison of a million items in 100 000 clusters takes 0.2 s
 with integer labels and 0.5 s with strings.
 """
 
+from stats.area import height_weights
 from stats.band import BandPoint, SimultaneousBand, simultaneous_band
 from stats.best import BestCheckpoint, best_checkpoint
 from stats.bootstrap import bootstrap_estimate
@@ -49,6 +50,7 @@ __all__ = [
     "best_checkpoint",
     "bootstrap_estimate",
     "corpus_estimate",
+    "height_weights",
     "jackknife_difference",
     "jackknife_estimate",
     "jackknife_groups",

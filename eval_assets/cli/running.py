@@ -57,6 +57,7 @@ def run(
     gen: Annotated[str | None, typer.Option(help="Generation parameters k=v,k=v (a variant).")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="The questions without their media (a variant).")] = False,
     frames: Annotated[int | None, typer.Option(min=1, help="Frames of each video (a variant).")] = None,
+    episode: Annotated[str | None, typer.Option(help="Params of the player k=v,k=v (a variant).")] = None,
     judge_only: Annotated[bool, typer.Option("--judge-only", help="Judge what is stored; ask no model.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Put the cells into the ledger for the daemon.")] = False,
     as_json: Json = False,
@@ -84,7 +85,9 @@ def run(
                 raise
             failures[name] = str(error)  # a group's task that needs something that is not there
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
-    variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind, frames)
+    played = parse_pairs(episode, "--episode")
+    drawn = GenerationKwargs.overrides(parse_pairs(gen, "--gen"))
+    variant = Variant(limit, repeats, drawn, blind, frames, played)
     if detach:
         _detach(point.key, [task.task for task in definitions], variant)
         _tell(failures)

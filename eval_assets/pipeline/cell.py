@@ -12,6 +12,7 @@ from typing import Any
 from eval_assets.pipeline.questions import blind_digest, dataset_record, media_policy, request_digest, shown_digest
 from eval_assets.pipeline.shown import shown
 from eval_assets.versions import cache_commit, cell_key, settings_key, variant_id
+from resources.episodes.registry import player_class
 from resources.media import MediaPolicy
 from resources.models import LMM, ModelUnusable
 from resources.models.budget import Prices
@@ -19,6 +20,7 @@ from resources.models.checkpoint import Checkpoint
 from resources.models.identity import pinned
 from resources.models.reasoning import Tags, tags_of
 from resources.models.registry import build_model
+from resources.models.sight import cannot_see
 from resources.store import Store
 from resources.store.outputs import OutputsTable
 from resources.store.records import cells, checkpoints
@@ -33,7 +35,8 @@ class UnknownCheckpoint(LookupError):
 class Variant:
     """How a run departs from the task's definition; the default does not.
 
-    blind: asked without the media. frames: another number of frames of each video.
+    blind: asked without the media. frames: another number of frames of each video. episode: params of its player that
+    differ.
     """
 
     limit: int | None = None
@@ -41,10 +44,11 @@ class Variant:
     gen: Mapping[str, Any] = field(default_factory=dict)
     blind: bool = False
     frames: int | None = None
+    episode: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        return variant_id(self.gen, self.repeats, self.limit, self.blind, self.frames)
+        return variant_id(self.gen, self.repeats, self.limit, self.blind, self.frames, self.episode)
 
     def text(self) -> str:
         """As the ledger holds it: JSON, "" for the default."""
@@ -173,6 +177,12 @@ def _refuse_unplayable(point: Checkpoint, task: TaskDef, blind: bool) -> None:
         )
     if blind:
         raise ModelUnusable(f"task {task.task} is played: a blind run of it would be another game")
+    assert task.episode is not None
+    if point.has_weights and player_class(task.episode.player).shows_pictures and cannot_see(point.source):
+        raise ModelUnusable(
+            f"{point.key} on {task.task}: it takes text only (config.json of {point.source}), and the player "
+            f"{task.episode.player!r} shows pictures"
+        )
 
 
 def find_checkpoint(store: Store, key: str) -> Checkpoint:
@@ -192,6 +202,7 @@ def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Vari
     """The cell as it stands now. Raises NotIngested and ModelUnusable."""
     record = dataset_record(store, task)
     variant = variant or Variant()
+    task = _played_otherwise(task, variant)
     requests = request_digest(store, task)
     media = shown(checkpoint, task, variant.frames, variant.gen, blind=variant.blind)
     if variant.blind:
@@ -199,6 +210,16 @@ def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Vari
     elif media.changes(["video"]) != media_policy(task).changes(["video"]):
         requests = shown_digest(requests, media)
     return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant, media)
+
+
+def _played_otherwise(task: TaskDef, variant: Variant) -> TaskDef:
+    """The task with the variant's params for its player. Raises ModelUnusable."""
+    if not variant.episode:
+        return task
+    if task.episode is None:
+        raise ModelUnusable(f"task {task.task} asks questions (no `episode`): there is no player to give params to")
+    params = {**task.episode.params, **variant.episode}
+    return task.model_copy(update={"episode": task.episode.model_copy(update={"params": params})})
 
 
 def record_of(store: Store, cell: Cell, stage: str) -> dict[str, Any] | None:

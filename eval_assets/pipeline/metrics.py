@@ -205,7 +205,7 @@ def marked(task: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_unit(metric: TaskMetric, *sides: ItemScores) -> bool:
-    """Whether a metric of another harness is in a unit that is no share of 1: points, a sum, a rating.
+    """Whether a metric of another harness or of a player is in a unit that is no share of 1: points, a sum, seconds.
 
     Nothing says so; a mean of numbers from 0 to 1 is taken for a share, and what is no mean for a number of its own.
     """
@@ -213,6 +213,8 @@ def own_unit(metric: TaskMetric, *sides: ItemScores) -> bool:
 
     if not metric.metric.own_scale:
         return False
+    if metric.metric.kind == "ratio":  # a share of a whole is declared as one: `shares` of the judge `outcome`
+        return True
     values = np.concatenate([side.parts(metric.metric)[0] for side in sides])
     known = values[~np.isnan(values)]
     return not len(known) or bool((known < 0).any() or (known > 1).any())

@@ -14,6 +14,7 @@ from resources.models.base import ModelUnusable
 # name: class, and the extra of eval-assets that brings what it needs.
 _PLAYERS = {
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
+    "stream": ("resources.episodes.stream:StreamPlayer", "video"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What a score is compared with: play at random, and play that knows the answer."""
+"""What a score is compared with: play at random, play that knows the answer, and what can be known at all."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import Any
 
 from resources.models.base import LMM, ModelUnusable, Requests, Response
 
-BASELINES = ("oracle", "random")
+BASELINES = ("oracle", "random", "observer")
 
 
 class BaselineModel(LMM):
-    """`random` or `oracle` of an episode's player, which answers in the model's place (`Turn.scripted`)."""
+    """`random`, `oracle` or `observer` of an episode's player, which answers in the model's place (`Turn.scripted`).
+
+    observer: knows what is in front of it and nothing else: the ceiling of a context policy. Not every player has one.
+    """
 
     no_loglikelihood = "baselines play episodes only: this task asks for log-likelihoods"
 
     def __init__(self, policy: str) -> None:
         if policy not in BASELINES:
-            raise ModelUnusable(f"no baseline {policy!r}: there are {' and '.join(BASELINES)}")
+            raise ModelUnusable(f"no baseline {policy!r}: there are {', '.join(BASELINES)}")
         self.policy = policy
 
     @property

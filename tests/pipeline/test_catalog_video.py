@@ -203,3 +203,32 @@ def test_a_text_task_by_log_likelihoods_through_a_real_model(data, store, tmp_pa
     ]
     scores = scores_of(store, key, task.task).dataset().to_table().to_pylist()
     assert [row["score"] for row in scores] == [float(row["answer"] == "C") for row in scores], "both labels are C"
+
+
+def test_a_stream_of_the_benchmark_is_asked_at_its_times_of_the_frames_so_far(data, store, bench, endpoint):
+    rows = rows_of("streamingbench")
+    rows[0]["questions"][0]["time_stamp"] = "00:00:03"
+    put(data / "streamingbench/questions_real.json", rows[:1])
+    film("carphone_pristine", data / "streamingbench" / rows[0]["video_path"])
+    endpoint.answer = lambda request, number: Reply("B" if rows[0]["questions"][0]["answer"] != "B" else "A")
+    (scored,) = bench.scored(load_task("streamingbench_real_stream"))
+    (request,) = endpoint.seen
+    assert len(media_of(request.body)) == 4, "at 0, 1, 2 and 3 s"
+    assert request.text.endswith("The best option is:")
+    assert (scored["score"], scored["flags"]) == (0.0, ["perception"])
+
+
+@pytest.mark.parametrize(("spoken", "right", "asked"), [(2, 1, 1), (4, 1, 3), (9, 0, 3)])
+def test_speaking_within_two_seconds_of_the_right_time_counts(data, store, bench, endpoint, spoken, right, asked):
+    """The film has 4 s: asked from 2 s on, right at 3 s."""
+    question = {
+        "task_type": "Proactive Output", "question": 'When he smiles, output "3".', "time_stamp": "00:00:01",
+        "ground_truth_time_stamp": "00:00:03", "ground_truth_output": "3", "required_ability": "working memory",
+    }  # fmt: skip
+    row = {"time": "[0:00:00 - 0:00:04]", "questions": [question], "video_path": "./videos/sample_1_proactive.mp4"}
+    put(data / "streamingbench/questions_proactive.json", [row])
+    film("carphone_pristine", data / "streamingbench/videos/sample_1_proactive.mp4")
+    endpoint.answer = lambda request, number: Reply("Yes" if len(media_of(request.body)) >= spoken + 1 else "No")
+    metrics = bench.report(load_task("streamingbench_proactive"))["metrics"]
+    assert metrics["accuracy"]["value"] == right
+    assert 'Is it the right time to output "3"? You can only answer yes or no.' in endpoint.seen[0].text

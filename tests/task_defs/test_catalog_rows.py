@@ -58,7 +58,7 @@ def test_a_task_makes_items_of_its_rows(name, data, store):
         kinds = [medium["mime"].split("/")[0] for medium in item["media"]]
         turns = functions.conversation(item["doc"], kinds, item["item_id"])
         texts = [part for _, parts in turns for kind, part in parts if kind == "text"]
-        assert any(text.strip() for text in texts), "an empty prompt"
+        assert task.episode or any(text.strip() for text in texts), "an empty prompt"  # a player has words of its own
         assert sum(kind == "media" for _, parts in turns for kind, _ in parts) == len(kinds)
         seen |= set(functions.categories(item["doc"], item["item_id"]))
         if isinstance(judge, TextJudge) and task.metadata.get("labels") != "not public":

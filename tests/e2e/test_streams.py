@@ -1,0 +1,67 @@
+"""Streams as a user types them: a baseline plays one, and the sweep of its context ends in a page."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TaskFolder
+from tests.videos import video
+
+ROOT = Path(__file__).resolve().parents[2]
+JUDGE = {"name": "outcome", "shares": {"accuracy": ["right", "asked"]}, "ratios": {"latency": ["latency", "detected"]}}
+
+
+@pytest.fixture
+def evals(tmp_path: Path):
+    """`evals` with a task of four streams of 6 s, each with an event at 2.5 s and a question about the first second."""
+    pytest.importorskip("av")
+    folder = TaskFolder(tmp_path / "tasks", "yard")
+    rows = []
+    for i in range(4):
+        (folder.path / f"{i}.mp4").write_bytes(video(60, 10, salt=i * 64))
+        question = {"time": 5.5, "kind": "backward", "question": "What?", "options": ["a", "b"], "answer": "b"}
+        rows.append(
+            {
+                "id": f"s{i}", "video": f"{i}.mp4", "questions": [{**question, "evidence": [0, 0.5]}],
+                "events": [{"question": "Has it happened?", "at": 2.5}],
+            }
+        )  # fmt: skip
+    params = {"fps": 1, "policy": "window", "budget": 2}
+    folder.rows(rows).task(
+        doc_to_text="Watch.", doc_to_visual="video", doc_to_target=None, cluster_key="id", judge=JUDGE,
+        episode={"player": "stream", "max_steps": 20, "params": params}, metric_list=["accuracy", "latency"],
+    )  # fmt: skip
+    environment = {
+        **os.environ, "EVAL_TASK_PATH": str(tmp_path / "tasks"), "EVAL_HOME": str(tmp_path / "home"),
+        "DAGSTER_HOME": str(tmp_path / "dagster"), "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+
+    def run(*words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "eval_assets.cli", *words], cwd=tmp_path, env=environment, text=True,
+            capture_output=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    return run
+
+
+def test_from_a_baseline_to_the_curve_of_its_context(evals):
+    found = json.loads(evals("run", "--checkpoint", "oracle", "--model", "baseline", "--tasks", "yard", "--json"))
+    metrics = found["reports"][0]["metrics"]
+    assert metrics["accuracy"]["value"] == 1.0
+    assert metrics["latency"]["value"] == pytest.approx(0.5)
+    told = evals(
+        "sweep-context", "observer", "yard", "--model", "baseline", "--policies", "thinning,all", "--budgets", "2,4"
+    )  # fmt: skip
+    assert "thinning: mean accuracy over the budgets 100.0" in told
+    page = Path(told.rsplit("page: ", 1)[1].strip())
+    assert "by budget of frames" in page.read_text(encoding="utf-8")
+    assert "evals: no policy 'thining'" in evals("sweep-context", "observer", "yard", "--policies", "thining", code=1)
