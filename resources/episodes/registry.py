@@ -13,6 +13,7 @@ from resources.models.base import ModelUnusable
 
 # name: class, and the extra of eval-assets that brings what it needs.
 _PLAYERS = {
+    "desk": ("resources.episodes.desk.player:DeskPlayer", ""),
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
 }
 
