@@ -15,6 +15,7 @@ from resources.models.base import ModelUnusable
 _PLAYERS = {
     "desk": ("resources.episodes.desk.player:DeskPlayer", ""),
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
+    "miniwob": ("resources.episodes.web.player:MiniWobPlayer", "agents"),
 }
 
 
