@@ -95,6 +95,7 @@ def test_the_oracle_succeeds_everywhere_and_chance_nowhere(store):
     assert metrics["success"]["value"] == metrics["compliant"]["value"] == metrics["call_validity"]["value"] == 1
     assert metrics["violations"]["value"] == 0
     assert {m: e["value"] for m, e in reports["oracle"]["stability"]["pass_hat_k"].items()} == {"1": 1, "2": 1, "4": 1}
+    assert reports["oracle"]["stability"]["note"] == "each sample is an episode with a seed of its own"
     assert reports["random"]["metrics"]["success"]["value"] <= 0.02
     assert reports["random"]["metrics"]["violations"]["value"] > 0
     assert set(Counter(row["kind"] for row in CASES.values()).values()) == {5}
