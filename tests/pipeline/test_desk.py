@@ -235,7 +235,8 @@ def test_the_customer_answers_what_is_asked_and_no_more():
     assert heard("Shall I go ahead?").agreed
     assert not heard("Please confirm your postcode.").agreed
     assert heard("I would cancel W8. Shall I go ahead?").text == "No, it is about order W7."
-    assert heard("How can I help you?").text == "I want it."
+    assert heard("Do you confirm that I may cancel your order W7?").agreed
+    assert heard("How can I help you?").text == heard("Which of them?").text == "I want it."
     assert heard("Is there anything else?").stop
     assert heard("Is there anything else?", insists=["But why?"]).text == "But why?"
     customer = Customer({"opens": ["I want it."]}, 1)

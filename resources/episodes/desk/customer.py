@@ -11,7 +11,7 @@ from typing import Any
 # What a sentence that asks for a fact looks like; other facts are asked for by their own name.
 _ASKED = {
     "email": r"e-?mail",
-    "name": r"\bname\b|who are you|identify",
+    "name": r"\bname\b|who are you|identi[ft]y",
     "postcode": r"post ?code|postal code|\bzip\b",
     "order": r"\border('s)? (number|id)\b|(which|what|your) order\b",
     "reason": r"\breason\b|\bwhy\b",
@@ -28,7 +28,7 @@ _CONFIRM = re.compile(
     r"\bconfirm|\b(may|can) (i|we)\b|\bis (that|this) (right|correct|ok|okay)\b|\bokay\?|\bagree\b", re.I
 )
 _HELP = re.compile(r"\bhelp\b|\bassist\b|\bwhat can i do\b", re.I)
-_ELSE = re.compile(r"\banything else\b|\bsomething else\b|\bfurther (help|questions?)\b", re.I)
+_ELSE = re.compile(r"\banything else\b|\bsomething else\b|\b(further|other|more) (help|questions?)\b", re.I)
 _ORDER = re.compile(r"\bW\d+\b")
 
 _AGREES = ("Yes, please go ahead.", "Yes, do that.", "Sure, I agree.")
@@ -56,7 +56,7 @@ class Customer:
         self._random = Random(seed)  # noqa: S311 - words
         self._facts: Mapping[str, str] = user.get("facts") or {}
         self._insists: list[str] = list(user.get("insists") or [])
-        self._patience = 1
+        self._patience, self._repeated = 1, False
         self.opening = self._one_of(user["opens"])
 
     def reply(self, said: str) -> Reply:
@@ -74,7 +74,8 @@ class Customer:
         if _ELSE.search(said):
             return Reply(self._one_of(_GOODBYE), stop=True)
         if "?" in said:
-            return Reply("I do not know.")
+            repeated, self._repeated = self._repeated, True
+            return Reply("I do not know." if repeated else self.opening)
         if self._patience:
             self._patience -= 1
             return Reply(self._one_of(_DONE))
@@ -87,8 +88,10 @@ class Customer:
         return Reply(" ".join([self._one_of(_AGREES), *told]), agreed=True)
 
     def _is_asked(self, name: str, said: str) -> bool:
-        asked = re.compile(_ASKED.get(name, re.escape(name)), re.I)
-        return any(_REQUEST.search(s) and asked.search(s) for s in re.findall(r"[^.!?\n]+[.!?\n]*", said))
+        """Whether a sentence asks for the fact, and does not state it itself."""
+        asked, known = re.compile(_ASKED.get(name, re.escape(name)), re.I), self._facts[name]
+        sentences = re.split(r"(?<=[.!?\n])\s+", said)
+        return any(_REQUEST.search(s) and asked.search(s) and known not in s for s in sentences)
 
     def _tell(self, name: str) -> str:
         return self._one_of(_TELLS).format(name=name, value=self._facts[name])

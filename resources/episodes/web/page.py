@@ -121,6 +121,7 @@ async def opened_page(playwright: Any, name: str, seed: int, *, scale: int, seco
     async with limit("its start"):
         browser = await playwright.chromium.launch(
             executable_path=find_chromium(),
+            timeout=0,
             args=["--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"],
         )
     try:
@@ -128,6 +129,7 @@ async def opened_page(playwright: Any, name: str, seed: int, *, scale: int, seco
             context = await browser.new_context(
                 viewport=_WINDOW, device_scale_factor=scale, offline=True, locale="en-US"
             )
+            context.set_default_timeout(0)  # ours is the only one
             page = await context.new_page()
             await page.clock.install(time=0)
             await page.goto(file.as_uri())
