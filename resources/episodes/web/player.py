@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
@@ -14,7 +13,7 @@ from resources.episodes.web.page import HEIGHT, WIDTH, WebPage, find_chromium, o
 from resources.models.base import Media, Message
 
 _PARAMS = {"scale": 2, "timeout": 30, "repairs": 3}
-_SAME = 3  # pictures in a row that do not change, at the end of an episode: a loop
+_SAME = 3  # times that an action stands at the end of an episode: a loop
 
 
 class MiniWobPlayer(Player):
@@ -51,13 +50,10 @@ class MiniWobPlayer(Player):
 
     async def _played(self, episode: Episode, page: WebPage, solution: Sequence[Action] | None) -> Outcome:
         history: list[str] = []
-        pictures: list[str] = []
         invalid = in_a_row = 0
         done, reward = False, 0.0
         while not (done or episode.exhausted or in_a_row > self._repairs):
-            picture = await page.picture()
-            pictures.append(hashlib.sha256(picture).hexdigest())
-            answer = await episode.ask(self._turn(episode, page.goal, history, picture, solution))
+            answer = await episode.ask(self._turn(episode, page.goal, history, await page.picture(), solution))
             try:
                 action = read_action(answer.text, WIDTH * self._scale, HEIGHT * self._scale)
             except NoAction as error:
@@ -73,7 +69,7 @@ class MiniWobPlayer(Player):
         values = {"reward": reward if done else 0.0, "steps": episode.steps, "invalid": invalid}
         if done and reward > 0:
             return Outcome(1.0, values)
-        return Outcome(0.0, values, _failure(done, in_a_row > self._repairs, pictures), details={"goal": page.goal})
+        return Outcome(0.0, values, _failure(done, in_a_row > self._repairs, history), details={"goal": page.goal})
 
     def _turn(
         self, episode: Episode, goal: str, history: Sequence[str], picture: bytes, solution: Sequence[Action] | None
@@ -120,11 +116,10 @@ class MiniWobPlayer(Player):
             await self._driver.__aexit__(None, None, None)
 
 
-def _failure(done: bool, unreadable: bool, pictures: Sequence[str]) -> str:
-    """Why a page was not solved: no action in the answers, the page said that it is wrong, or steps ran out, in a
-    loop where the page did not change any more."""
+def _failure(done: bool, unreadable: bool, history: Sequence[str]) -> str:
+    """Why a page was not solved: no action in the answers, the page said that it is wrong, or steps ran out."""
     if unreadable:
         return "invalid_action"
     if done:
         return "wrong"
-    return "loop" if len(pictures) > _SAME and len(set(pictures[-_SAME:])) == 1 else "budget"
+    return "loop" if len(history) >= _SAME and len(set(history[-_SAME:])) == 1 else "budget"
