@@ -48,14 +48,14 @@ def test_what_is_no_action_says_why(text, words):
 
 
 def test_without_a_browser_the_message_says_how_to_get_one(monkeypatch):
-    pytest.importorskip("miniwob", reason="needs the pages: pip install 'eval-assets[agents]'")
+    pytest.importorskip("miniwob", reason="needs the pages: pip install 'eval-assets[web]'")
     monkeypatch.setenv("EVAL_CHROMIUM", "/nowhere/chromium")
     with pytest.raises(ModelUnusable, match="player 'miniwob': there is no Chromium: apt-get install chromium"):
         build_player("miniwob", {})
 
 
 def test_params_are_checked(monkeypatch, tmp_path):
-    pytest.importorskip("miniwob", reason="needs the pages: pip install 'eval-assets[agents]'")
+    pytest.importorskip("miniwob", reason="needs the pages: pip install 'eval-assets[web]'")
     with pytest.raises(ModelUnusable, match="no parameter 'zoom': it takes scale, timeout, repairs"):
         build_player("miniwob", {"zoom": 2})
     with pytest.raises(ModelUnusable, match="scale must be a whole number from 1 on, not 0"):

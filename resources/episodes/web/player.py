@@ -121,5 +121,5 @@ def _failure(done: bool, unreadable: bool, history: Sequence[str]) -> str:
     if unreadable:
         return "invalid_action"
     if done:
-        return "wrong"
+        return "wrong_end"
     return "loop" if len(history) >= _SAME and len(set(history[-_SAME:])) == 1 else "budget"
