@@ -257,6 +257,9 @@ def test_facts_count_by_their_value():
     [
         ({"data": "{"}, "the row's `data` is no JSON text"),
         ({"tell": None}, "the row's `tell` is no JSON text"),
+        ({"tell": '"3.00"'}, "the row's `tell` must be a list in JSON"),
+        ({"customer": "{}"}, "the row's `customer` has no `opens`"),
+        ({"data": "{}"}, "the row's `data` is no shop: KeyError('customers')"),
         ({"actions": '[{"tool": "get_order", "args": {"order_id": "W1"}}]'}, "`actions`, number 0: no order 'W1'"),
     ],
 )

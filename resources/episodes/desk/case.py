@@ -12,9 +12,9 @@ from typing import Any
 from resources.episodes.base import EpisodeFailed
 from resources.episodes.desk.answers import Call, NoAction, read_action
 from resources.episodes.desk.shop import Shop, ToolError
-from resources.episodes.desk.tools import InvalidCall, checked
+from resources.episodes.desk.tools import InvalidCall, checked, ran
 
-_FIELDS = ("data", "customer", "actions", "tell")
+_FIELDS: dict[str, type] = {"data": dict, "customer": dict, "actions": list, "tell": list}
 _NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?![\w-])")
 
 
@@ -34,13 +34,15 @@ class Case:
     @classmethod
     def of(cls, doc: Mapping[str, Any]) -> Case:
         """Raises EpisodeFailed for a row that is no case, with the field."""
-        fields = {name: _json(doc, name) for name in _FIELDS}
+        fields = {name: _json(doc, name, kind) for name, kind in _FIELDS.items()}
+        if not fields["customer"].get("opens"):
+            raise EpisodeFailed("the row's `customer` has no `opens`: ways to say what they want")
         shop, actions = Shop.of(fields["data"]), [json.dumps(a, ensure_ascii=False) for a in fields["actions"]]
         for number, text in enumerate(actions):
             try:
                 action = read_action(text)
                 if isinstance(action, Call):
-                    checked(action).run(shop)
+                    ran(checked(action), shop)
             except (NoAction, InvalidCall, ToolError) as error:
                 raise EpisodeFailed(f"the row's `actions`, number {number}: {error}") from error
         return cls(fields["data"], fields["customer"], tuple(actions), tuple(fields["tell"]), shop.data)
@@ -58,8 +60,11 @@ def _is_told(fact: str, whole: str, numbers: set[Decimal]) -> bool:
     return re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", whole, re.I) is not None
 
 
-def _json(doc: Mapping[str, Any], name: str) -> Any:
+def _json(doc: Mapping[str, Any], name: str, kind: type) -> Any:
     try:
-        return json.loads(doc[name])
+        found = json.loads(doc[name])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise EpisodeFailed(f"the row's `{name}` is no JSON text: {error!r}") from error
+    if not isinstance(found, kind):
+        raise EpisodeFailed(f"the row's `{name}` must be {'an object' if kind is dict else 'a list'} in JSON")
+    return found

@@ -13,7 +13,7 @@ from resources.episodes.desk.answers import Call, NoAction, Say, read_action
 from resources.episodes.desk.case import Case
 from resources.episodes.desk.customer import Customer
 from resources.episodes.desk.shop import POLICY, Shop, ToolError, differences
-from resources.episodes.desk.tools import TOOLS, InvalidCall, checked, schemas, violations
+from resources.episodes.desk.tools import TOOLS, InvalidCall, checked, ran, schemas, violations
 from resources.models.base import Message
 
 _GRAMMAR = """\
@@ -100,7 +100,7 @@ def _call(talk: _Talk, episode: Episode, call: Call) -> str:
         tool = checked(call)
         talk.valid += 1
         broken = violations(tool, talk.shop)
-        result = json.dumps(tool.run(talk.shop), ensure_ascii=False)
+        result = json.dumps(ran(tool, talk.shop), ensure_ascii=False)
     except (InvalidCall, ToolError) as error:
         result = f"error: {error}"
     talk.broken += broken

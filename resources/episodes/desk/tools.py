@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from resources.episodes.base import EpisodeFailed
 from resources.episodes.desk.answers import Call
 from resources.episodes.desk.shop import EXCHANGE_DAYS, REASONS, Shop, ToolError
 
@@ -176,17 +177,30 @@ def checked(call: Call) -> Tool:
 
 
 def violations(tool: Tool, shop: Shop) -> list[str]:
-    """The rules of the policy that the call would break as things stand; a call that cannot be done breaks none."""
+    """The rules of the policy that the call would break as things stand; a call that cannot be done breaks none.
+
+    Raises EpisodeFailed where the shop's own records lack something.
+    """
     try:
         strangers = [o for o in tool.orders() if shop.record("orders", o)["customer"] not in shop.known]
         broken = list(tool.forbidden(shop))
     except ToolError:
         return []
+    except (KeyError, TypeError) as error:
+        raise EpisodeFailed(f"the row's `data` is no shop: {error!r}") from error
     if strangers:
         broken.append("used an order of a customer who was not found first")
     if tool.writes and not shop.agreed:
         broken.append("changed something that the customer had not agreed to")
     return broken
+
+
+def ran(tool: Tool, shop: Shop) -> Any:
+    """The tool's answer. Raises ToolError, and EpisodeFailed where the shop's own records lack something."""
+    try:
+        return tool.run(shop)
+    except (KeyError, TypeError) as error:
+        raise EpisodeFailed(f"the row's `data` is no shop: {error!r}") from error
 
 
 def _find(shop: Shop, fits: Any) -> Any:
