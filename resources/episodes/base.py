@@ -93,10 +93,12 @@ class Player(ABC):
     run goes on by: the episode is played again, and every turn that was answered is answered from the store.
 
     packages: distributions whose versions decide what happens; they are part of every request's key.
+    shows_pictures: whether its turns hold pictures, so that a model that takes text only is refused before any cost.
     version:  raised by hand when the code of the player makes other turns or outcomes of the same answers.
     """
 
     packages: tuple[str, ...] = ()
+    shows_pictures: bool = False
     version: int = 1
 
     def __init__(self, params: Mapping[str, Any]) -> None:

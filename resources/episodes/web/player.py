@@ -25,6 +25,7 @@ class MiniWobPlayer(Player):
     """
 
     packages = ("miniwob", "playwright")
+    shows_pictures = True
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
