@@ -19,12 +19,12 @@ def stability(
     as_json: Json = False,
 ) -> None:
     """How steady a checkpoint is over the samples of each item: EA, CA, IV, CR, pass@k, pass^k, worst case."""
-    from eval_assets.pipeline.stability import gen_kwargs_of, one_sample, sampled_variant, stability_block
+    from eval_assets.pipeline.stability import how_asked, one_sample, sampled_variant, stability_block
     from eval_assets.reporting.stability import heading, stability_table
 
     home = store()
     chosen = sampled_variant(home, checkpoint, task) if variant is None else variant
-    found = stability_block(home, checkpoint, task, chosen, gen_kwargs_of(home, checkpoint, task, chosen))
+    found = stability_block(home, checkpoint, task, chosen, **how_asked(home, checkpoint, task, chosen))
     if found is None:
         raise one_sample(checkpoint, task)
     if as_json:

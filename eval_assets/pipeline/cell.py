@@ -144,6 +144,7 @@ class Cell:
             "gen_kwargs": self.gen_kwargs,
             "repeats": self.repeats,
             "limit": self.variant.limit,
+            "played": self.task.episode is not None,
         }
 
 

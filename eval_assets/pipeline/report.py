@@ -89,7 +89,9 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
     counts = _counts(store, cell)
     chance = chance_levels(store, cell)
     estimated = {m.name: {**metric_fields(m, items), **chance.get(m.name, {})} for m in metrics}
-    stability = stability_block(store, cell.checkpoint.key, cell.task.task, cell.variant.id, cell.gen_kwargs)
+    stability = stability_block(
+        store, cell.checkpoint.key, cell.task.task, cell.variant.id, cell.gen_kwargs, cell.task.episode is not None
+    )
     judging = judging_block(store, cell, items, metrics[0])
     return {
         "checkpoint": cell.checkpoint.key,

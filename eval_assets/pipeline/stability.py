@@ -68,12 +68,17 @@ def load_samples(store: Store, checkpoint: str, task: str, variant: str = "") ->
 
 
 def stability_block(
-    store: Store, checkpoint: str, task: str, variant: str = "", gen_kwargs: Mapping[str, Any] | None = None
+    store: Store,
+    checkpoint: str,
+    task: str,
+    variant: str = "",
+    gen_kwargs: Mapping[str, Any] | None = None,
+    played: bool = False,
 ) -> dict[str, Any] | None:
     """`stats.stability` of the cell as JSON-able data; None with one sample an item.
 
     Sizes of pass_at_k and pass_hat_k are texts, as JSON has them; `temperature` is that of the samples, None if
-    it is left to the model.
+    it is left to the model. Samples that were `played` are episodes, each with a seed of its own.
     """
     from stats import stability
 
@@ -85,7 +90,9 @@ def stability_block(
         found[name] = {str(size): estimate for size, estimate in found[name].items()}
     temperature = (gen_kwargs or {}).get("temperature")
     notes = [found["note"]] if found["note"] else []
-    if temperature == 0:
+    if played:
+        notes.append("each sample is an episode with a seed of its own")
+    elif temperature == 0:
         notes.append("asked at temperature 0: what varies is the engine and not the sampling")
     return {**found, "temperature": temperature, "note": "; ".join(notes)}
 
@@ -122,7 +129,8 @@ def _has_several(store: Store, checkpoint: str, task: str, variant: str) -> bool
     return stored_scores(store, checkpoint, task, variant).count_rows("sample > 0") > 0
 
 
-def gen_kwargs_of(store: Store, checkpoint: str, task: str, variant: str) -> dict[str, Any]:
-    """Generation parameters that the stored answers of a cell were asked with; empty where that is not recorded."""
+def how_asked(store: Store, checkpoint: str, task: str, variant: str) -> dict[str, Any]:
+    """`gen_kwargs` and `played` of a cell's stored answers, for `stability_block`; none where that is not recorded."""
     record = cells(store).get(checkpoint=checkpoint, task=task, variant=variant, stage="outputs")
-    return dict(json.loads(record["details"]).get("gen_kwargs") or {}) if record else {}
+    details = json.loads(record["details"]) if record else {}
+    return {"gen_kwargs": details.get("gen_kwargs") or {}, "played": bool(details.get("played"))}

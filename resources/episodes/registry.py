@@ -13,6 +13,8 @@ from resources.models.base import ModelUnusable
 
 # name: class, and the extra of eval-assets that brings what it needs.
 _PLAYERS = {
+    "desk": ("resources.episodes.desk.player:DeskPlayer", ""),
+    "miniwob": ("resources.episodes.web.player:MiniWobPlayer", "web"),
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
     "stream": ("resources.episodes.stream:StreamPlayer", "video"),
 }

@@ -10,7 +10,7 @@ import pytest
 from eval_assets.pipeline.cell import Variant
 from eval_assets.pipeline.stability import (
     OneSample,
-    gen_kwargs_of,
+    how_asked,
     load_samples,
     one_sample,
     sampled_variant,
@@ -107,7 +107,7 @@ def test_an_unscored_sample_is_no_wrong_one(bench, folder, rows, endpoint, store
 
 def test_samples_at_temperature_0_say_so(bench, folder, rows, store):
     bench.scored(folder.rows(rows(3)).task(repeats=2))
-    block = stability_block(store, "m", "birds", "", gen_kwargs_of(store, "m", "birds", ""))
+    block = stability_block(store, "m", "birds", "", **how_asked(store, "m", "birds", ""))
     assert "temperature 0" in block["note"]
 
 
