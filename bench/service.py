@@ -99,8 +99,8 @@ def submissions() -> dict[str, bool]:
     with EvalClient(URL) as client:
         still = client.job(busy)["state"]
         client.cancel(busy)
-    stored = [row for row in jobs(Store()).rows() if row["checkpoint"] == "api"]
-    wishes = [row for row in wanted(Store()).rows() if row["checkpoint"] == "api"]
+    stored = [row for row in jobs(Store()).rows() if row["tasks"] == '["short"]']
+    wishes = [row for row in wanted(Store()).rows() if row["task"] == "short"]
     cuts = statistics.quantiles(seconds, n=100)
     print_table(
         f"{CLIENTS * EACH} submissions from {CLIENTS} clients while a cell runs ({still})", ["", "milliseconds"],

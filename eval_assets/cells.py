@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 
 from eval_assets.pipeline.cell import Cell, plan_cell
-from eval_assets.pipeline.questions import media_policy
 from eval_assets.pipeline.registering import identify_checkpoint
 from eval_assets.versions import git_commit, package_versions
 from resources.store import Store
@@ -55,6 +54,6 @@ def cell_metadata(cell: Cell) -> dict[str, Any]:
         "fingerprint": cell.checkpoint.fingerprint or "",
         "engine": dg.MetadataValue.json(cell.engine),
         "generation": dg.MetadataValue.json(cell.gen_kwargs),
-        "media": dg.MetadataValue.json(media_policy(cell.task).changes(["image", "video"])),
+        "media": dg.MetadataValue.json(cell.media.changes(["image", "video"])),
         "cell_key": cell.key,
     }

@@ -19,6 +19,7 @@ dataset_job = dg.define_asset_job("dataset_job", selection=[assets.benchmark_dat
 checkpoint_job = dg.define_asset_job("checkpoint_job", selection=[assets.checkpoint])
 cell_job = dg.define_asset_job("cell_job", selection=dg.AssetSelection.assets(*assets.CELL))
 tracked_job = dg.define_asset_job("tracked_job", selection=[assets.tracked])
+frames_sweep_job = dg.define_asset_job("frames_sweep_job", selection=[assets.frames_sweep])
 learning_curve_job = dg.define_asset_job("learning_curve_job", selection=[assets.learning_curve])
 checkpoint_report_job = dg.define_asset_job(
     "checkpoint_report_job", selection=dg.AssetSelection.assets(assets.checkpoint_report, assets.leaderboard)
@@ -26,8 +27,8 @@ checkpoint_report_job = dg.define_asset_job(
 
 
 class VariantConfig(dg.Config):
-    """A cell with another limit, number of samples or generation parameters (`gen`: JSON), without media, or played
-    otherwise (`episode`: JSON).
+    """A cell with another limit, number of samples or of frames, other generation parameters (`gen`: JSON), without
+    media, or played otherwise (`episode`: JSON).
     """
 
     checkpoint: str
@@ -36,12 +37,14 @@ class VariantConfig(dg.Config):
     repeats: int | None = None
     gen: str = "{}"
     blind: bool = False
+    frames: int | None = None
     episode: str = "{}"
 
 
 def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, Any]:
     """The configuration of a run of `variant_job`."""
-    departs = {"limit": variant.limit, "repeats": variant.repeats, "gen": json.dumps(dict(variant.gen))}
+    departs: dict[str, Any] = {"limit": variant.limit, "repeats": variant.repeats, "frames": variant.frames}
+    departs |= {"gen": json.dumps(dict(variant.gen))}
     config = {"checkpoint": checkpoint, "task": task, "blind": variant.blind, **departs}
     config |= {"episode": json.dumps(dict(variant.episode))}
     return {"ops": {"evaluate_variant": {"config": {k: v for k, v in config.items() if v is not None}}}}
@@ -51,8 +54,8 @@ def variant_config(checkpoint: str, task: str, variant: Variant) -> dict[str, An
 def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, store: EvalStore) -> None:
     """Outputs, scores and report of a variant: responses are shared with the cell, the report is its own."""
     home = store.open()
-    episode = json.loads(config.episode)
-    variant = Variant(config.limit, config.repeats, json.loads(config.gen), config.blind, episode=episode)
+    gen, episode = json.loads(config.gen), json.loads(config.episode)
+    variant = Variant(config.limit, config.repeats, gen, config.blind, config.frames, episode)
     cell = plan_cell(home, identify_checkpoint(home, config.checkpoint), load_task(config.task), variant)
     for step in (infer, judge_cell, report_cell):
         step(cell, home, run_id=context.run.run_id, log=context.log.info)
@@ -64,4 +67,7 @@ def variant_job() -> None:
     evaluate_variant()
 
 
-ALL = [dataset_job, checkpoint_job, cell_job, checkpoint_report_job, learning_curve_job, tracked_job, variant_job]
+ALL = [
+    dataset_job, checkpoint_job, cell_job, checkpoint_report_job, learning_curve_job, frames_sweep_job, tracked_job,
+    variant_job,
+]  # fmt: skip

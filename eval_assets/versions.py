@@ -91,6 +91,7 @@ def variant_id(
     repeats: int | None,
     limit: int | None,
     blind: bool = False,
+    frames: int | None = None,
     episode: Mapping[str, Any] | None = None,
 ) -> str:
     """Name of a run that departs from the task's definition; "" for one that does not. episode: its player's params."""
@@ -98,6 +99,7 @@ def variant_id(
     parts += [f"repeats={repeats}"] if repeats is not None else []
     parts += [f"limit={limit}"] if limit is not None else []
     parts += ["blind"] if blind else []
+    parts += [f"frames={frames}"] if frames is not None else []
     parts += [f"episode.{k}={v}" for k, v in sorted((episode or {}).items())]
     return ",".join(parts)
 

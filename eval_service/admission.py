@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from eval_assets.settings import Settings
 from eval_assets.versions import digest
 from eval_service import fetching
 from eval_service.arguments import Refused, check_arguments
+from eval_service.fresh import Fresh
 from eval_service.jobs import Job, Submission
 from eval_service.schemas import EvaluateRequest
 from eval_service.settings import ServiceSettings
@@ -26,12 +26,12 @@ from resources.models.checkpoint import Checkpoint, step_of
 from resources.models.configured import load_models
 from resources.models.registry import model_names, source_of
 from resources.store import Store
-from task_defs import GenerationKwargs, TaskError, list_tasks, load_task
+from task_defs import GenerationKwargs, TaskDef, TaskError, list_tasks, load_task
 from task_defs.errors import nearest
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-# Task files are looked at again after so many seconds: a submission must not read a hundred of them.
-_FRESH = 5.0
+# Seconds after which files of tasks, and the entry of a checkpoint, are looked at again.
+_TASKS, _CHECKPOINT = 5.0, 1.0
 
 
 class Admission:
@@ -39,9 +39,9 @@ class Admission:
 
     def __init__(self, store: Store, settings: ServiceSettings, uploads: UploadFolders) -> None:
         self.store, self.settings, self.uploads = store, settings, uploads
-        self._tasks: dict[str, float] = {}
-        self._points: dict[str, tuple[float, Checkpoint]] = {}
-        self._known: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._tasks: Fresh[TaskDef] = Fresh(_TASKS)
+        self._names: Fresh[frozenset[str]] = Fresh(_TASKS)
+        self._points: Fresh[Checkpoint] = Fresh(_CHECKPOINT)
 
     def job(self, request: EvaluateRequest, client: str, project: Settings) -> Submission:
         """The job that a request asks for, and its checkpoint as it would be registered."""
@@ -62,21 +62,18 @@ class Admission:
     def _task_names(self, names: list[str], project: Settings) -> list[str]:
         found = list(dict.fromkeys(task for name in names for task in project.suites.get(name, (name,))))
         for name in found:
-            if time.monotonic() - self._tasks.get(name, -_FRESH) < _FRESH:
-                continue
-            if name not in (known := self.known_tasks(name)):
-                raise TaskError(f"unknown task '{name}': {nearest(name, {*known, *project.suites})}", name)
-            load_task(name)
-            self._tasks[name] = time.monotonic()
+            self._tasks.get(name, lambda name=name: self._task(name, project))  # type: ignore[misc]
         return found
 
+    def _task(self, name: str, project: Settings) -> TaskDef:
+        if name not in (known := self.known_tasks(name)):
+            raise TaskError(f"unknown task '{name}': {nearest(name, {*known, *project.suites})}", name)
+        return load_task(name)
+
     def known_tasks(self, wanted: str = "") -> frozenset[str]:
-        """Names of all tasks, looked at again after a while, and for one that is wanted and was not there."""
-        at, names = self._known
-        if time.monotonic() - at > _FRESH or not names or (wanted and wanted not in names):
-            names = frozenset(list_tasks())
-            self._known = (time.monotonic(), names)
-        return names
+        """Names of all tasks, looked at again after some seconds, and at once for one that was not there."""
+        names = self._names.get("", lambda: frozenset(list_tasks()))
+        return frozenset(list_tasks()) if wanted and wanted not in names else names
 
     # --- checkpoints --------------------------------------------------------------------------
 
@@ -110,13 +107,8 @@ class Admission:
         return checked(_named(point, request)), fetched
 
     def _registered(self, name: str) -> Checkpoint:
-        """A checkpoint by its key, looked up once for those who ask for it within a second."""
-        at, point = self._points.get(name, (-1.0, None))
-        if point is None or time.monotonic() - at >= 1:
-            point = checkpoint_of(self.store, name, None, {})
-            self._points = {k: v for k, v in self._points.items() if time.monotonic() - v[0] < 1}
-            self._points[name] = time.monotonic(), point
-        return point
+        """A checkpoint by its key."""
+        return self._points.get(name, lambda: checkpoint_of(self.store, name, None, {}))
 
     def _at(self, source: str, fetched: str, request: EvaluateRequest, args: Mapping[str, Any]) -> Checkpoint:
         assert request.model is not None

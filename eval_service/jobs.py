@@ -133,7 +133,7 @@ def _again(store: Store, submitted: Sequence[Job]) -> list[Wish]:
 
 def open_job_ids(store: Store) -> set[str]:
     """Ids of jobs with an open wish."""
-    rows = wanted(store).rows(f"state = {quoted(WANTED)} AND who LIKE {quoted(_WHO + '%')}")
+    rows = wanted(store).rows(f"state = {quoted(WANTED)} AND who LIKE {quoted(_WHO + '%')}", ["who"])
     return {row["who"].removeprefix(_WHO) for row in rows}
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, TypeVar, cast
+import gc
+from collections.abc import AsyncIterator, Sequence
 
 from eval_assets.pipeline.ledger import FAILED, WANTED, settle, wishes
 from eval_assets.settings import Settings, load_settings
@@ -14,6 +13,7 @@ from eval_service.admission import Admission
 from eval_service.auth import Client, Gatekeeper
 from eval_service.fetching import Fetcher, folder_for, tidy
 from eval_service.followers import Followers
+from eval_service.fresh import Fresh
 from eval_service.jobs import Job, Submission, all_jobs, cancel, find_job, submit_all
 from eval_service.queue import DagsterQueue
 from eval_service.schemas import EvaluateRequest, JobView
@@ -23,7 +23,6 @@ from eval_service.views import cell_state, places, view, waiting
 from eval_service.writer import GroupWriter
 from resources.store import Store
 
-T = TypeVar("T")
 _FRESH = 2.0  # seconds
 
 
@@ -39,12 +38,16 @@ class Service:
         self.writer = GroupWriter(self._commit)
         self.followers = Followers()
         self._places: dict[str, int] = {}
-        self._memory: dict[str, tuple[float, Any]] = {}
+        self._note = ""
+        self._settings: Fresh[Settings] = Fresh(_FRESH)
+        self._problem: Fresh[str] = Fresh(_FRESH)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with self.writer:
             await asyncio.to_thread(self._fetch_what_is_wanted)
+            # What modules made stays as long as the process: looking through it took 0.1 s of some answer every time.
+            gc.freeze()
             yield
         self.fetcher.close()
         self.followers.close()
@@ -61,23 +64,16 @@ class Service:
 
     def _commit(self, submissions: Sequence[Submission]) -> list[bool | Exception]:
         found = submit_all(self.store, submissions, self.settings.open_jobs)
-        self._places = places(self.store)  # once for all of them
+        # Once for all of them.
+        self._places, self._note = places(self.store), self._problem.get("", self.queue.problem)
         return found
 
     def accepted(self, job: Job) -> JobView:
         """A job that was stored a moment ago: nothing of it runs, so nobody is asked."""
-        return waiting(job, self._places.get(job.who, 0), self._remembered("problem", self.queue.problem))
+        return waiting(job, self._places.get(job.who, 0), self._note)
 
     def _project(self) -> Settings:
-        return self._remembered("settings", load_settings)
-
-    def _remembered(self, name: str, make: Callable[[], T]) -> T:
-        """What fifty submissions at a time need and what changes seldom: made anew after some seconds."""
-        at, value = self._memory.get(name, (-_FRESH, None))
-        if time.monotonic() - at >= _FRESH:
-            at, value = time.monotonic(), make()
-            self._memory[name] = at, value
-        return cast(T, value)
+        return self._settings.get("", load_settings)
 
     def view(self, job: Job) -> JobView:
         """The job as it stands. Raises DagsterUnreachable."""

@@ -52,7 +52,8 @@ def waiting(job: Job, position: int, problem: str) -> JobView:
 def places(store: Store) -> dict[str, int]:
     """Who wants cells -> how many cells of others go before the first of them."""
     found: dict[str, int] = {}
-    for number, cell in enumerate(by_cell(in_order(wanted(store).rows(f"state = {quoted(WANTED)}")))):
+    rows = wanted(store).rows(f"state = {quoted(WANTED)}", ["who", "checkpoint", "task", "variant", "priority", "at"])
+    for number, cell in enumerate(by_cell(in_order(rows))):
         for wish in cell:
             found.setdefault(wish.who, number)
     return found

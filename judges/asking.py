@@ -17,6 +17,7 @@ class Ask:
     sample:     which of the judge's K answers to this question.
     slot:       which of the questions about one answer: "" where there is one, `first` and `second` of a pair.
     item_id:    of the item, for recorded judge answers; "" where the item has none.
+    pictures:   (hash of the bytes, MIME type) of what stands before the last message's text.
     """
 
     model: str
@@ -25,6 +26,7 @@ class Ask:
     sample: int = 0
     slot: str = ""
     item_id: str = ""
+    pictures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

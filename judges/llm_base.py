@@ -15,6 +15,7 @@ from judges.base import ItemLike, Judge, LabelError, ResponseLike, as_item, as_r
 from judges.extract import Extract, extract, strip_reasoning
 from judges.llm_params import LLMParams, column
 from judges.metric import Metric
+from judges.pictures import pictures, unseen
 from judges.prompt import PromptError, compiled
 from judges.readings import means, spread
 from judges.refusal import is_outright_refusal, is_refusal
@@ -49,11 +50,12 @@ class LLMJudge(Judge):
     `asks` and `verdict` are pure; `judge_many` puts the client between them.
     """
 
-    Parameters = LLMParams
+    Parameters: ClassVar[type[LLMParams]] = LLMParams
     # The parts that are also told for each of the K runs.
     run_parts: ClassVar[tuple[str, ...]] = ("score",)
     _sources = (
-        "asking.py", "function.py", "llm_base.py", "llm_params.py", "prompt.py", "readings.py", "reply.py",
+        "asking.py", "function.py", "llm_base.py", "llm_params.py", "pictures.py", "prompt.py",
+        "readings.py", "reply.py",
     )  # fmt: skip
     libraries = ("jinja2",)
 
@@ -144,8 +146,9 @@ class LLMJudge(Judge):
         if self.params.structured and (schema := self.response_format):
             gen["response_format"] = schema
         seed, item_id = gen.get("seed"), str(getattr(item, "id", ""))
+        seen = pictures(item) if self.params.media else ()
         return tuple(
-            Ask(model, messages, gen if seed is None else {**gen, "seed": seed + sample}, sample, slot, item_id)
+            Ask(model, messages, gen if seed is None else {**gen, "seed": seed + sample}, sample, slot, item_id, seen)
             for model in self.models
             for sample in range(self.params.samples)
             for slot, messages in conversations.items()
@@ -223,6 +226,8 @@ class LLMJudge(Judge):
             return Verdict.not_scored("no response: the request failed without a reason")
         if self.params.needs_reference and item.target is None:
             return Verdict.not_scored("missing label")
+        if self.params.media and (why := unseen(item)):
+            return Verdict.not_scored(why)
         text = strip_reasoning(response.text) if self.extraction.strip_reasoning else response.text
         answer = extract(text, self.extraction, item.choices) if text.strip() else None
         flags = (TRUNCATED,) if response.finish_reason == "length" else ()
@@ -235,11 +240,15 @@ class LLMJudge(Judge):
         return Case(item, answer, flags, _variables(item))
 
     def _none(self, flags: tuple[str, ...], fault: str) -> Verdict:
-        worst, zero = self.worst(), {LENGTH: 0.0, ASKED: 0.0, READ: 0.0, SPREAD: math.nan}
-        parts = {name: value for name, value in worst.items() if name != "score"}
-        runs = {n: worst[n.partition("_")[2]] for n in self.components if n.startswith("run")}
+        return self._unasked(self.worst(), (*flags, fault), 0)
+
+    def _unasked(self, parts: Mapping[str, float], flags: tuple[str, ...], length: int) -> Verdict:
+        """The verdict of these parts, of which no judge model knows."""
+        zero = {LENGTH: float(length), ASKED: 0.0, READ: 0.0, SPREAD: math.nan}
+        told = {name: value for name, value in parts.items() if name != "score"}
+        runs = {n: parts[n.partition("_")[2]] for n in self.components if n.startswith("run")}
         panel = dict.fromkeys(map(column, self.models), math.nan) if len(self.models) > 1 else {}
-        return Verdict(worst["score"], flags=(*flags, fault), values={**parts, **zero, **runs, **panel})
+        return Verdict(parts["score"], flags=flags, values={**told, **zero, **runs, **panel})
 
     @property
     @abstractmethod

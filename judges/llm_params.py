@@ -22,6 +22,7 @@ class LLMParams(TextParams):
     rubric:     what counts, for the built-in prompts; Jinja over `doc`.
     generation: how the judge model generates. structured: whether it is held to a JSON schema (`response_format`).
     refusals:   what becomes of an answer that is an outright refusal: `wrong` without asking, or `ask`.
+    media:      whether the judge sees the item's pictures, which come before the last message's text.
     human:      Jinja for a human's verdict on the answer that is judged, where the data have one (and then only one
                 model's answers).
     """
@@ -37,6 +38,7 @@ class LLMParams(TextParams):
     generation: dict[str, Any] = Field(default_factory=lambda: {"temperature": 0, "max_tokens": 1024})
     structured: bool = True
     refusals: Literal["wrong", "ask"] = "wrong"
+    media: bool = False
     human: str | None = None
 
     @field_validator("model", mode="before")

@@ -21,8 +21,6 @@ _ANSWERS = ("parsed_pred", "pred", "prediction", "pred_answer", "answer_pred", "
 class Grader(Protocol):
     """Who runs the functions: `task_defs.lmms_eval.grader.Grader`, handed in by `judge_spec`."""
 
-    @property
-    def identity(self) -> Any: ...
     def grade(
         self, doc: Mapping[str, Any], text: str | None = None, losses: Sequence[float] | None = None
     ) -> tuple[dict[str, Any], dict[str, float | None]]: ...
@@ -67,7 +65,7 @@ class LmmsEvalJudge(Judge):
         return tuple(spec["metric"] for spec in self.params.metrics)
 
     def _digest_params(self) -> Any:
-        return {**self.params.model_dump(mode="json", exclude={"grader"}), "model": self.params.grader.identity}
+        return self.params.model_dump(mode="json", exclude={"grader"})
 
     async def judge_many(self, items: Sequence[Any], responses: Sequence[Any]) -> list[Verdict]:
         if len(items) != len(responses):

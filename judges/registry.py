@@ -34,6 +34,7 @@ _JUDGES = {
     "loglikelihood": ("judges.loglikelihood", "LoglikelihoodJudge"),
     "lmms_eval": ("judges.lmms_eval", "LmmsEvalJudge"),
     "llm": ("judges.llm", "LLMPointwise"),
+    "llm_extract": ("judges.llm_extract", "LLMExtract"),
     "llm_pairwise": ("judges.llm_pairwise", "LLMPairwise"),
     "outcome": ("judges.outcome", "OutcomeJudge"),
     "function": ("judges.function", "FunctionJudge"),

@@ -7,10 +7,14 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from resources.models.base import Media
+from resources.models.picture_tokens import PictureTokens
 from resources.models.pictures import BadPicture
+from resources.sampling import SCENE_RULE
+from resources.video import Kept, frames_of
 
 QUALITY = 95  # of a JPEG that we make
 
@@ -19,14 +23,24 @@ QUALITY = 95  # of a JPEG that we make
 class MediaPolicy:
     """What is done to media before they are sent. By default nothing: bytes go as they came.
 
-    frames: `{"num_frames": 8}` or `{"fps": 1.0, "max_frames": 32}`: a video becomes pictures. `start`
-        and `end`, in seconds, beside them: of this part of it.
+    frames: `{"num_frames": 8}`, `{"fps": 1.0, "max_frames": 32}`, `{"keyframes": True, "max_frames": 32}` or
+        `{"scenes": 0.3, "max_frames": 32}`: a video becomes pictures. `start` and `end`, in seconds, beside them:
+        of this part of it. `max_tokens`: of no more frames than `tokens` says that fit.
     min_pixels, max_pixels: a picture (or frame) with fewer or more is scaled, keeping its shape.
+    timestamps: a frame's time is told before it.
+    too_long: `resample`, `window` or `refuse`: what is done where frames do not fit into the model's context, see
+        `resources.fitting`; None: nothing is.
+    tokens: what a picture costs the model that is asked, where it is known. `max_tokens` needs it.
+    answer_tokens: that the model's context must have left.
     """
 
     frames: Mapping[str, Any] = field(default_factory=dict)
     min_pixels: int | None = None
     max_pixels: int | None = None
+    timestamps: bool = False
+    too_long: str | None = None
+    tokens: PictureTokens | None = None
+    answer_tokens: int = 0
 
     def within(self, window: Mapping[str, float] | None) -> MediaPolicy:
         """The same for a part of a video: `start` and `end` in seconds, or one of them."""
@@ -36,6 +50,14 @@ class MediaPolicy:
         """As far as it concerns media of these kinds (`image`, `video`): part of a request's inputs."""
         framed = bool(self.frames) and "video" in kinds
         changes: dict[str, Any] = {"frames": dict(self.frames)} if framed else {}
+        if framed and self.timestamps:
+            changes["timestamps"] = True
+        if framed and "scenes" in self.frames:
+            changes["scene_rule"] = SCENE_RULE
+        if framed and self.too_long:
+            changes["too_long"] = self.too_long
+        if framed and self.tokens and ("max_tokens" in self.frames or self.too_long):
+            changes["tokens"] = [self.tokens.name, self.tokens.context if self.too_long else None]
         if (framed or "image" in kinds) and (self.min_pixels or self.max_pixels):
             changes["pixels"] = [self.min_pixels, self.max_pixels]
         return changes
@@ -48,22 +70,36 @@ class MediaPolicy:
         """Whether a medium of this kind becomes several pictures."""
         return kind == "video" and bool(self.frames)
 
-    def prepare(self, source: bytes | BinaryIO, mime: str, sha: str) -> tuple[Media, ...]:
+    def prepare(self, source: bytes | BinaryIO, mime: str, sha: str, kept: Kept | None = None) -> tuple[Media, ...]:
         """The media that are sent for one that is stored; the same bytes where nothing is to be done.
 
-        source: its bytes, or for a video that is sampled a file that seeks.
+        source: its bytes, or for a video that is sampled a file that seeks. kept: frames of this video that were
+        prepared by a policy that differs in `frames` alone, see `frames_of`.
         Raises BadPicture or BadVideo where it cannot be decoded.
         """
         if self.samples(mime.split("/", 1)[0]):
-            from resources.video import frames_of
-
             file = io.BytesIO(source) if isinstance(source, bytes) else source
-            pictures = frames_of(file, sha[:12], **self.frames)
-            return tuple(_medium(_encoded(self._scaled(picture), "JPEG"), "image/jpeg") for picture in pictures)
+            sampling = dict(self.frames)
+            limit = sampling.pop("max_tokens", None)
+            most = None if limit is None else partial(self._within_tokens, limit)
+            return tuple(frames_of(file, sha[:12], make=self._frame, kept=kept, most=most, **sampling))
         data = source if isinstance(source, bytes) else source.read()
         if not self.applies(mime.split("/", 1)[0]):
             return (Media(data, mime, sha),)
         return (limited(Media(data, mime, sha), self.min_pixels, self.max_pixels),)
+
+    def _within_tokens(self, limit: int, size: tuple[int, int]) -> int:
+        """How many frames of a size the model reads in so many tokens."""
+        assert self.tokens is not None, "max_tokens without the model's tokens of a picture"
+        each = self.tokens.of(size_within(size, self.min_pixels, self.max_pixels))
+        if each is None:
+            raise BadPicture(f"frames of {size[0]} x {size[1]} pixels are not taken by this model")
+        if each > limit:
+            raise BadPicture(f"one frame of the video is {each} tokens, more than max_tokens: {limit}")
+        return limit // each
+
+    def _frame(self, picture: Any, seconds: float) -> Media:
+        return replace(_medium(_encoded(self._scaled(picture), "JPEG"), "image/jpeg"), seconds=seconds)
 
     def _scaled(self, picture: Any) -> Any:
         from PIL import Image
@@ -102,9 +138,10 @@ def size_within(size: tuple[int, int], least: int | None, most: int | None) -> t
     """
     width, height = size
     if most and width * height > most:
-        scale = math.sqrt(most / (width * height))
-        short = max(1, math.floor(min(size) * scale))
-        long = min(math.floor(max(size) * scale), most // short)  # a side that became 1 leaves less to the other
+        # In integers: a square root that falls short of a whole number by its rounding would take a pixel too many.
+        short = max(1, math.isqrt(min(size) ** 2 * most // (width * height)))
+        long = math.isqrt(max(size) ** 2 * most // (width * height))
+        long = min(long, most // short)  # a side that became 1 leaves less to the other
         return (long, short) if width > height else (short, long)
     if least and width * height < least:
         scale = math.sqrt(least / (width * height))

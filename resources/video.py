@@ -1,16 +1,17 @@
-"""Frames of a video, taken evenly; only what lies before a frame since its key frame is decoded."""
+"""Frames of a video; only what lies before a frame since its key frame is decoded."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
+from resources.frame_reader import LEAP, FrameReader, rewind
 from resources.models.base import ModelUnusable
+from resources.sampling import evenly, frame_numbers, keyframe_times, scene_times
 
-# Seconds ahead from which on seeking is cheaper than decoding up to there: half of the usual ten
-# seconds between two key frames.
-_LEAP = 5.0
 # A video whose frames end this long (seconds, or this share of its length) before its header says
 # has been cut off.
 _SHORT_SECONDS, _SHORT_SHARE = 1.0, 0.05
@@ -21,83 +22,145 @@ class BadVideo(ValueError):
     """The bytes are no video that can be decoded, or hold fewer frames than they say."""
 
 
-def frame_numbers(
-    frames: int,
-    rate: float,
+class Shot(NamedTuple):
+    """A frame that was taken. ticks: its time in the file; made: what was wanted of it."""
+
+    ticks: int
+    made: Any
+
+
+class Kept(Protocol):
+    """Shots of one video by the time, in ticks, that they were taken for."""
+
+    def get(self, ticks: int) -> Shot | None: ...
+
+    def put(self, ticks: int, shot: Shot) -> None: ...
+
+
+def frames_of(
+    file: BinaryIO,
+    name: str,
     *,
-    num_frames: int | None = None,
-    fps: float | None = None,
-    max_frames: int | None = None,
-    start: float | None = None,
-    end: float | None = None,
-) -> list[int]:
-    """Which frames of a video are taken, by number from 0, ascending and without repetition.
+    make: Callable[[Any, float], Any] = lambda picture, seconds: picture,
+    kept: Kept | None = None,
+    most: Callable[[tuple[int, int]], int] | None = None,
+    **sampling: Any,
+) -> Iterator[Any]:
+    """What `make` makes of frames in order, upright whatever the camera's position was.
 
-    frames, rate: how many the video has, and how many a second.
-    num_frames: that many, evenly: floor(i * (frames - 1) / (num_frames - 1)), as lmms-eval takes
-        them (numpy's linspace, as integers); 1: the first; all, where there are no more.
-    fps: those at 0, 1/fps, 2/fps ... seconds, or `max_frames` evenly where these are more.
-    start, end: seconds; the same of the frames from round(start * rate) to round(end * rate), as MVBench
-        and most benchmarks with clips take them. An end behind the last frame means that frame; none
-        are left where the video is over at `start`.
+    file: the video, read where it is needed. name: shown in errors. sampling: see `frame_numbers`; or `keyframes`,
+    or `scenes` with its threshold, with `max_frames`, `start` and `end`.
+    make: of an RGB `PIL.Image` and its time in seconds since the first frame; by default the picture itself.
+    kept: what was made of this video before is not made again. most: how many frames of a size (width, height) may
+    be taken; of more, so many evenly.
+    Raises BadVideo where it cannot be decoded or has no frame to take, ModelUnusable without PyAV.
     """
-    if start is not None or end is not None:
-        first, last = round((start or 0) * rate), frames - 1
-        last = last if end is None else min(last, round(end * rate))
-        sampling: dict[str, Any] = {"num_frames": num_frames, "fps": fps, "max_frames": max_frames}
-        return [first + n for n in frame_numbers(last - first + 1, rate, **sampling)]
-    if frames < 1:
-        return []
-    if fps is not None:
-        step = max(1.0, rate / fps)
-        found = [round(i * step) for i in range(int((frames - 1) / step) + 1)]
-        if max_frames is None or len(found) <= max_frames:
-            return [n for n in found if n < frames]
-        num_frames = max_frames
-    assert num_frames is not None
-    return sorted({i * (frames - 1) // max(1, num_frames - 1) for i in range(num_frames)})
+    with _opened(file, name) as video:
+        targets = video.targets(**sampling)
+        yield from video.taken(evenly(targets, most and most(video.size)), make, kept)
 
 
-def frames_of(file: BinaryIO, name: str, **sampling: Any) -> Iterator[Any]:
-    """Frames as RGB `PIL.Image`s, in order, upright whatever the camera's position was.
+def length_of(file: BinaryIO, name: str) -> float:
+    """Seconds from the first frame to the end of the last. Raises BadVideo and ModelUnusable."""
+    with _opened(file, name) as video:
+        return video.frames / video.rate
 
-    file: the video, read where it is needed. name: shown in errors. sampling: see `frame_numbers`.
-    Raises BadVideo where it cannot be decoded or has no frame, ModelUnusable without PyAV.
-    """
+
+@contextmanager
+def _opened(file: BinaryIO, name: str) -> Iterator[_Video]:
     av = _av()
     try:
         with av.open(file, mode="r", metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise BadVideo(f"video {name} has no pictures, only {_kinds(container)}")
-            yield from _sampled(container, name, **sampling)
+            yield _Video(container, name)
     except (av.error.FFmpegError, EOFError) as error:
         raise BadVideo(f"video {name} cannot be decoded: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _sampled(container: Any, name: str, **sampling: Any) -> Iterator[Any]:
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    rate = float(stream.average_rate or stream.guessed_rate or 25)
-    ticks = 1 / (rate * float(stream.time_base))  # of one frame
-    frames = stream.frames or _said(container, stream, rate) or _counted(container, stream, ticks)
-    reader = _Reader(container, stream)
-    if reader.shown is None:
-        raise BadVideo(f"video {name} has no frame that can be decoded")
-    reached = None
-    numbers = frame_numbers(frames, rate, **sampling)
-    if not numbers:
-        raise BadVideo(
-            f"video {name} is over after {frames / rate:.1f} s, before its part from {sampling['start']} s on"
-        )
-    for number in numbers:
+class _Video:
+    """An open video: where its frames are, and the frames at ascending times."""
+
+    def __init__(self, container: Any, name: str) -> None:
+        self.container, self.name = container, name
+        self.stream = container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+        self.rate = float(self.stream.average_rate or self.stream.guessed_rate or 25)
+        self.tick = float(self.stream.time_base)  # seconds
+        self.frame_ticks = 1 / (self.rate * self.tick)
+        said = self.stream.frames or _said(container, self.stream, self.rate)
+        self.frames: int = said or _counted(container, self.stream, self.frame_ticks)
+        self.reader = FrameReader(container, self.stream)
+        if self.reader.shown is None:
+            raise BadVideo(f"video {name} has no frame that can be decoded")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, upright."""
+        frame = self.reader.shown
+        return (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
+
+    def targets(self, **sampling: Any) -> list[int]:
+        """The times, in ticks of the file, at which frames are taken. Raises BadVideo where there is none."""
+        part = {name: sampling[name] for name in ("start", "end") if sampling.get(name) is not None}
+        if sampling.get("keyframes") or sampling.get("scenes"):
+            return self._marks(part, sampling.get("scenes"), sampling.get("max_frames"))
+        numbers = frame_numbers(self.frames, self.rate, **sampling)
+        if not numbers:
+            raise self._over(part)
         # Half a frame more: times in a file are rounded.
-        frame = reader.at(reader.start + int((number + 0.5) * ticks))
-        missing = (number * ticks - (frame.pts - reader.start)) * float(stream.time_base)
-        if missing > max(_SHORT_SECONDS, _SHORT_SHARE * frames / rate):
-            raise BadVideo(f"video {name} ends {missing:.1f} s before frame {number} of {frames}: it was cut off")
-        if frame.pts != reached:
-            reached = frame.pts
-            yield _upright(frame)
+        return [self.reader.start + int((number + 0.5) * self.frame_ticks) for number in numbers]
+
+    def _marks(self, part: Mapping[str, float], threshold: float | None, most: int | None) -> list[int]:
+        begin, end = part.get("start", 0.0), part.get("end", math.inf)
+        if begin >= self.frames / self.rate:
+            raise self._over(part)
+        first, last = self.reader.start + begin / self.tick, self.reader.start + end / self.tick
+        # From well before it: seeking may lead past a frame.
+        before = max(int(first - LEAP / self.tick), min(self.reader.start, 0))
+        self.container.seek(before, stream=self.stream)
+        if threshold is None:
+            found = [time for time in keyframe_times(self.container, self.stream, last) if first <= time <= last]
+        else:
+            found = scene_times(self.container, self.stream, threshold, first, last)
+        if not found:
+            what = "key frame" if threshold is None else "frame"
+            raise BadVideo(
+                f"video {self.name} has no {what} from {begin} to {end} s: take the part by num_frames or fps"
+            )
+        rewind(self.container, self.stream, self.reader.start)
+        self.reader = FrameReader(self.container, self.stream)
+        return evenly(found, most)
+
+    def _over(self, part: Mapping[str, float]) -> BadVideo:
+        seconds = self.frames / self.rate
+        return BadVideo(f"video {self.name} is over after {seconds:.1f} s, before its part from {part['start']} s on")
+
+    def taken(self, targets: Sequence[int], make: Callable[[Any, float], Any], kept: Kept | None) -> Iterator[Any]:
+        reached = None
+        for target in targets:
+            shot = kept.get(target) if kept else None
+            if shot is None:
+                frame = self.reader.at(target)
+                self._look(target, frame)
+                if frame.pts == reached:
+                    continue
+                seconds = (frame.pts - self.reader.start) * self.tick
+                shot = Shot(frame.pts, make(_upright(frame), seconds))
+                if kept:
+                    kept.put(target, shot)
+            if shot.ticks != reached:
+                reached = shot.ticks
+                yield shot.made
+
+    def _look(self, target: int, frame: Any) -> None:
+        """Raises BadVideo where the frame at a time is one that is long over."""
+        missing = (target - self.frame_ticks / 2 - frame.pts) * self.tick
+        if missing > max(_SHORT_SECONDS, _SHORT_SHARE * self.frames / self.rate):
+            number = round((target - self.reader.start) / self.frame_ticks - 0.5)
+            raise BadVideo(
+                f"video {self.name} ends {missing:.1f} s before frame {number} of {self.frames}: it was cut off"
+            )
 
 
 def _said(container: Any, stream: Any, rate: float) -> int | None:
@@ -117,12 +180,12 @@ def _said(container: Any, stream: Any, rate: float) -> int | None:
 
 def _counted(container: Any, stream: Any, ticks: float) -> int:
     """The number of frames where the header says nothing of it, from the time of the last one."""
-    reader = _Reader(container, stream)
+    reader = FrameReader(container, stream)
     if reader.shown is None:
         return 0
     first, length = reader.start, (container.duration or 0) / 1_000_000
     last = reader.at(first + max(int(length / stream.time_base), 1), to_end=True)
-    container.seek(first, stream=stream)
+    rewind(container, stream, first)
     frames: int = round((last.pts - first) / ticks) + 1
     return frames
 
@@ -146,43 +209,3 @@ def _av() -> Any:
             "or send videos whole with `video: {mode: native}` in the task"
         ) from error
     return av
-
-
-class _Reader:
-    """The frame that is shown at a time, for times that ascend.
-
-    shown: the first frame at first; None: there is none. start: its time, in ticks of the stream.
-    """
-
-    def __init__(self, container: Any, stream: Any) -> None:
-        self._container, self._stream = container, stream
-        self._leap = round(_LEAP / stream.time_base)
-        self._frames = self._decoded()
-        self._next: Any = None
-        self.shown: Any = next(self._frames, None)
-        self.start: int = self.shown.pts if self.shown else 0
-
-    def _decoded(self) -> Iterator[Any]:
-        return (frame for frame in self._container.decode(self._stream) if frame.pts is not None)
-
-    def at(self, time: int, to_end: bool = False) -> Any:
-        """The last frame that begins at or before a time in ticks. to_end: or the last of all, after it."""
-        if time - self.shown.pts > self._leap:
-            self._seek(time)
-        while True:
-            if self._next is None:
-                self._next = next(self._frames, None)
-            if self._next is None or (self._next.pts > time and not to_end):
-                return self.shown
-            self.shown, self._next = self._next, None
-
-    def _seek(self, time: int) -> None:
-        """Go on from a key frame at or before the time; from the first frame if there is no other."""
-        for back in (0, self._leap, time):
-            # A key frame may be shown later than its place in the file says: then from one before it.
-            self._container.seek(max(time - back, self.start), stream=self._stream)
-            self._frames = self._decoded()
-            frame = next(self._frames, None)
-            if frame is not None and frame.pts <= time:
-                self.shown, self._next = frame, None
-                return

@@ -114,3 +114,12 @@ def load_function(ref: FunctionRef) -> Callable[..., Any]:
     if not callable(function):
         raise TaskError(Problem(f"'{ref.attribute}' is not a function", file=str(ref.file)))
     return function  # type: ignore[no-any-return]
+
+
+def with_functions(setting: Any, load: Callable[[FunctionRef], Any]) -> Any:
+    """A judge's setting with each function that it names as `load` gives it; a judge inside it has its own."""
+    if isinstance(setting, FunctionRef):
+        return load(setting)
+    if isinstance(setting, dict):
+        return {key: with_functions(inner, load) for key, inner in setting.items()}
+    return setting

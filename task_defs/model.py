@@ -197,6 +197,7 @@ class TaskDef(BaseModel):
     doc_to_target: str | int | float | bool | list[Any] | FunctionRef | None = None
     cluster_key: Key | None = None
     report_by: Strings = ()
+    ordered: Strings = ()
 
     # How answers are scored.
     judge: Annotated[dict[str, Any], BeforeValidator(_judge)]
@@ -230,6 +231,13 @@ class TaskDef(BaseModel):
                 "test_split",
                 f"expected one of data_files ({', '.join(self.data_files)}), found '{self.test_split}'",
             )
+        self._metrics()
+        return self
+
+    def _metrics(self) -> None:
+        for number, field in enumerate(self.ordered):
+            if field not in self.report_by:
+                raise fault(f"ordered.{number}", f"'{field}' must also stand in report_by")
         seen: set[str] = set()
         for number, metric in enumerate(self.metric_list):
             for field in metric.macro_over:
@@ -240,7 +248,6 @@ class TaskDef(BaseModel):
             if metric.name in seen:
                 raise fault(f"metric_list.{number}.name", f"'{metric.name}' stands here twice")
             seen.add(metric.name)
-        return self
 
     def _one_prompt(self) -> None:
         if self.doc_to_messages is None:

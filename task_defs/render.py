@@ -8,7 +8,7 @@ from typing import Any
 
 from task_defs.conversation import Placed, WrongTurns, place_turns
 from task_defs.errors import Problem, RenderError
-from task_defs.functions import load_function
+from task_defs.functions import load_function, with_functions
 from task_defs.media import is_media
 from task_defs.model import FunctionRef, TaskDef
 from task_defs.placement import PLACEHOLDER, Part, place_media
@@ -103,9 +103,10 @@ class TaskFunctions:
         system = self._system_turn(doc, item)
         if self._messages is None:
             text = self.text(doc, item)
-            if whole and "video" in kinds and "image" not in kinds and _asks_for_picture(text):
-                what = "the prompt has <image>, but the item has a video and no image: write <video>"
-                raise self._error("doc_to_text", doc, item, what)
+            for kind, remedy in _NOT_A_VIDEO.items():
+                if whole and "video" in kinds and kind not in kinds and _asks_for(kind, text):
+                    what = f"the prompt has <{kind}>, but the item has a video and no {kind}: {remedy}"
+                    raise self._error("doc_to_text", doc, item, what)
             return (*system, ("user", place_media(text, len(kinds), kinds)))
         turns = self._call("doc_to_messages", self._messages, doc, item)
         if system and turns[0].role == "system":
@@ -186,8 +187,15 @@ class TaskFunctions:
         return {name: _word(value) for name, value in found.items() if value is not None}
 
 
-def _asks_for_picture(text: str) -> bool:
-    return any(match[1] == "image" for match in PLACEHOLDER.finditer(text))
+# What a prompt may ask for where there is only a video, and what to do then.
+_NOT_A_VIDEO = {
+    "image": "write <video>",
+    "audio": "a video's sound is not sent with its frames: name a field with the sound in doc_to_visual",
+}
+
+
+def _asks_for(kind: str, text: str) -> bool:
+    return any(match[1] == kind for match in PLACEHOLDER.finditer(text))
 
 
 def _word(value: Any) -> str:
@@ -216,4 +224,5 @@ def judge_spec(task: TaskDef) -> dict[str, Any]:
         from task_defs.lmms_eval.grader import Grader
 
         return {**task.judge, "grader": Grader(task)}
-    return {key: load_function(value) if isinstance(value, FunctionRef) else value for key, value in task.judge.items()}
+    spec: dict[str, Any] = with_functions(task.judge, load_function)
+    return spec

@@ -10,6 +10,7 @@ from task_defs.errors import Problem
 from task_defs.media_spec import VideoSpec
 from task_defs.model import TaskDef
 from task_defs.templates import TemplateSyntaxError, compile_text, is_template, single_expression
+from task_defs.window import TIMES
 
 _TEMPLATES = (
     "system_prompt",
@@ -53,7 +54,7 @@ def template_problems(task: TaskDef) -> list[Problem]:
 def _sources(field: str, value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Each template of a field, and where it stands."""
     if isinstance(value, VideoSpec):
-        times = {name: getattr(value, name) for name in ("start", "end")}
+        times = {name: getattr(value, name) for name in TIMES}
         yield from (((field, name), time) for name, time in times.items() if time and is_template(time))
         return
     for number, entry in enumerate(value if isinstance(value, tuple) else (value,)):

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from task_defs.errors import Mark, Problem, nearest
+from task_defs.functions import with_functions
 from task_defs.generation import GenerationKwargs
 from task_defs.media_spec import VideoSpec
-from task_defs.model import FunctionRef, MetricSpec, TaskDef
+from task_defs.model import MetricSpec, TaskDef
 from task_defs.yaml_source import RawTask
 
 # Fields of lmms-eval that have another name here.
@@ -85,7 +86,7 @@ def judge_problems(judge: Any, raw: RawTask) -> list[Problem]:
 
     try:
         # The task's code is not run for it: any function will do to look at the other settings.
-        get_judge({key: str if isinstance(value, FunctionRef) else value for key, value in spec.items()})
+        get_judge(with_functions(spec, lambda ref: str))
     except ValueError as error:
         mark = _nearest_mark(("judge", "name"), raw)
         return [Problem(str(error), "judge", mark.file, mark.line)]

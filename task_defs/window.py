@@ -13,23 +13,32 @@ from task_defs.templates import Doc
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)")
 
+TIMES = ("start", "end", "around")  # fields of `video` that a row's times are read by
 Window = Mapping[str, float]  # `start`, `end` in seconds from the video's beginning; a limit that is absent is none
 
 
 def window_rule(video: VideoSpec) -> Callable[[Doc], Window] | None:
     """The window of a row; None where the task names none."""
-    readers = {name: reader(rule) for name in ("start", "end") if (rule := getattr(video, name)) is not None}
+    readers = {name: reader(rule) for name in TIMES if (rule := getattr(video, name)) is not None}
     if not readers:
         return None
 
     def window(doc: Doc) -> Window:
         read = {name: seconds(value(doc), name) for name, value in readers.items()}
         found = {name: value for name, value in read.items() if value is not None}
+        if "around" in readers:
+            return _around(read["around"], video.seconds or 0.0)
         if found.get("end", math.inf) <= found.get("start", 0.0):
             raise ValueError(f"the part of the video ends at {found['end']} s and begins at {found.get('start', 0)} s")
         return found
 
     return window
+
+
+def _around(time: float | None, length: float) -> Window:
+    if time is None:
+        raise ValueError("this row has no time for `around`: give it one, or leave the row out")
+    return {"start": max(0.0, time - length / 2), "end": time + length / 2}
 
 
 def seconds(value: Any, name: str = "a time") -> float | None:

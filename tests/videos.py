@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 WIDTH, HEIGHT, _BITS = 144, 96, 12
@@ -41,6 +43,45 @@ def video(
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
     return buffer.getvalue()
+
+
+def scenes(lengths: Sequence[int], rate: int = 25, *, uneven: bool = False) -> bytes:
+    """A video of flat grey scenes, each so many frames long. uneven: frames later in it are shown twice as long."""
+    import av
+    import numpy as np
+
+    buffer, time = io.BytesIO(), 0
+    with av.open(buffer, "w", format="mp4") as out:
+        stream = out.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, rate)
+        for scene, length in enumerate(lengths):
+            pixels = np.full((HEIGHT, WIDTH, 3), (40, 220)[scene % 2], np.uint8)
+            for _ in range(length):
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = time, Fraction(1, rate)
+                out.mux(stream.encode(frame))
+                time += 2 if uneven and scene else 1
+        out.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def looped(source: Path, target: Path, times: int) -> Path:
+    """A clip so many times in a row, its packets copied as they are."""
+    import av
+
+    with av.open(str(source)) as clip, av.open(str(target), "w") as out:
+        given = clip.streams.video[0]
+        stream = out.add_stream_from_template(given)
+        packets = [packet for packet in clip.demux(given) if packet.dts is not None]
+        length = max(p.pts + p.duration for p in packets) - min(p.pts for p in packets)
+        for time in range(0, times * length, length):
+            for packet in packets:
+                copy = av.Packet(bytes(packet))
+                copy.pts, copy.dts, copy.duration = packet.pts + time, packet.dts + time, packet.duration
+                copy.time_base, copy.is_keyframe, copy.stream = given.time_base, packet.is_keyframe, stream
+                out.mux(copy)
+    return target
 
 
 def sound(seconds: float = 0.2) -> bytes:

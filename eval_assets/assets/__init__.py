@@ -4,6 +4,7 @@ from eval_assets.assets.checkpoint import checkpoint
 from eval_assets.assets.checkpoint_report import checkpoint_report
 from eval_assets.assets.comparison import comparison
 from eval_assets.assets.dataset import benchmark_dataset
+from eval_assets.assets.frames_sweep import frames_sweep
 from eval_assets.assets.leaderboard import leaderboard
 from eval_assets.assets.learning_curve import learning_curve
 from eval_assets.assets.outputs import model_outputs
@@ -20,6 +21,7 @@ ALL = [
     comparison,
     checkpoint_report,
     learning_curve,
+    frames_sweep,
     tracked,
     leaderboard,
 ]
@@ -32,6 +34,7 @@ __all__ = [
     "checkpoint",
     "checkpoint_report",
     "comparison",
+    "frames_sweep",
     "judge_scores",
     "leaderboard",
     "learning_curve",

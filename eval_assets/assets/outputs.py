@@ -25,6 +25,7 @@ def model_outputs(context: dg.AssetExecutionContext, store: EvalStore) -> dg.Mat
         "permanent_errors": done.errors,
         "items_missing_media": done.missing_media,
         "items_without_question": done.unasked,
+        **({"with_fewer_frames": done.fitted} if done.fitted else {}),
         **({"engine_observed": dg.MetadataValue.json(done.observed)} if done.observed else {}),
         **({"served_by": dg.MetadataValue.json(done.served_by)} if done.served_by else {}),
         **{f"spent/{name}": amount for name, amount in done.spend.items()},

@@ -16,11 +16,13 @@ from eval_assets.cli import (
     models,
     power,
     push,
+    rooms,
     running,
     sampling,
     serve,
     showing,
     streaming,
+    sweeping,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -47,12 +49,14 @@ app.command("queue")(showing.queue)
 app.command("stability")(sampling.stability)
 app.command("diagnose")(sampling.diagnose)
 app.command("blind")(sampling.blind)
+app.command("sweep-frames")(sweeping.sweep_frames)
 app.command("sweep-context")(streaming.sweep_context)
 app.command("push")(push.push)
 app.command("calibrate")(judging.calibrate)
 app.command("import-judgements")(judging.import_judgements)
 app.command("judgements")(judging.judgements)
 app.command("serve")(serve.serve)
+app.command("rooms")(rooms.rooms)
 checkpoints_app.command("add")(models.add)
 checkpoints_app.command("list")(models.list_checkpoints)
 checkpoints_app.command("show")(models.show_checkpoint)
@@ -104,6 +108,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     from judges import JudgeParameterError, UnknownJudge
     from judges.library import MissingLibrary
     from resources.models import ModelUnusable
+    from resources.rooms import RoomsError
     from resources.store import KeyRefused, StoreUnwritable
     from task_defs import TaskError
 
@@ -111,4 +116,5 @@ def _expected() -> tuple[type[BaseException], ...]:
         RunFailed, UnknownCheckpoint, NotComparable, ImportRefused, DuplicateIds, NotScored, UnknownMetric,
         NotIngested, OneSample, SettingsError, JudgeParameterError, UnknownJudge, ModelUnusable, KeyRefused,
         StoreUnwritable, TaskError, NotReported, PushFailed, UnknownRun, NothingVaries, MissingLibrary,
+        RoomsError,
     )  # fmt: skip

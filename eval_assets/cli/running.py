@@ -32,12 +32,14 @@ def ingest(
     for task in [load_task(leaf) for name in names(tasks) for leaf in leaves(name)]:
         Runs().dataset(task)
         row = datasets(store()).get(task=task.task) or {}
-        done = {k: row.get(k) for k in ("task", "version", "n_items", "n_missing_media", "n_media", "media_bytes")}
+        told = ("task", "version", "source", "n_items", "n_missing_media", "n_media", "media_bytes")
+        done = {k: row.get(k) for k in told}
         quarantined = json.loads(row.get("quarantined") or "[]")
         if as_json:
             print_json({**done, "quarantined": quarantined})
             continue
         typer.echo(f"{task.task}: {done['n_items']} items, {done['n_media']} media ({done['media_bytes']} bytes)")
+        typer.echo(f"  from {done['source']}")
         if done["n_missing_media"]:
             lacking = f"{done['n_missing_media']} items lack a medium: they are judged only from recorded answers"
             typer.echo(f"  {lacking}{how_to_get(task)}")
@@ -54,6 +56,7 @@ def run(
     repeats: Annotated[int | None, typer.Option(min=1, help="Samples an item (a variant).")] = None,
     gen: Annotated[str | None, typer.Option(help="Generation parameters k=v,k=v (a variant).")] = None,
     blind: Annotated[bool, typer.Option("--blind", help="The questions without their media (a variant).")] = False,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames of each video (a variant).")] = None,
     episode: Annotated[str | None, typer.Option(help="Params of the player k=v,k=v (a variant).")] = None,
     judge_only: Annotated[bool, typer.Option("--judge-only", help="Judge what is stored; ask no model.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Put the cells into the ledger for the daemon.")] = False,
@@ -83,7 +86,8 @@ def run(
             failures[name] = str(error)  # a group's task that needs something that is not there
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
     played = parse_pairs(episode, "--episode")
-    variant = Variant(limit, repeats, GenerationKwargs.overrides(parse_pairs(gen, "--gen")), blind, episode=played)
+    drawn = GenerationKwargs.overrides(parse_pairs(gen, "--gen"))
+    variant = Variant(limit, repeats, drawn, blind, frames, played)
     if detach:
         _detach(point.key, [task.task for task in definitions], variant)
         _tell(failures)

@@ -61,6 +61,14 @@ class Runs:
             selection = ["judge_scores", "statistical_report", "comparison"] if judge_only else None
             self._execute("cell", cell_partition(checkpoint, task.task), selection=selection)
 
+    def frames_sweep(self, checkpoint: str, task: TaskDef, frames: list[int], limit: int | None) -> None:
+        from eval_assets.partitions import cell_partition
+
+        self._register([checkpoint], [task.task])
+        config = {"frames": frames, **({} if limit is None else {"limit": limit})}
+        ops = {"ops": {"frames_sweep": {"config": config}}}
+        self._execute("frames_sweep", cell_partition(checkpoint, task.task), ops)
+
     def checkpoint_report(self, checkpoint: str) -> None:
         self._execute("checkpoint_report", checkpoint)
 

@@ -107,9 +107,11 @@ def report(
     for role, why in against.absent.items():
         typer.echo(f"{role}: not compared: {why}")
     for field, values in found["by"].items():
-        shown = table(field, found["primary"], "95 % interval", "n")
+        offered = [name for metrics in values.values() for name in metrics]  # a macro average has no categories
+        lead = found["primary"] if found["primary"] in offered or not offered else offered[0]
+        shown = table(field, lead, "95 % interval", "n")
         for value, metrics in values.items():
-            m = metrics.get(found["primary"]) or next(iter(metrics.values()))
+            m = metrics[lead]
             numbers = [_percent(m[k]) for k in ("value", "ci_low", "ci_high")]
             shown.add_row(value, numbers[0], f"{numbers[1]} … {numbers[2]}", str(m["n"]))
         show(shown)

@@ -8,12 +8,16 @@ from eval_assets.pipeline.metrics import task_metrics
 from eval_assets.reporting.markdown import plain, table
 from task_defs import FunctionRef, TaskDef
 
-_HEADS = ("task", ">items", "judge", "primary metric", "aggregation", "clusters", "by", "reference", "licence")
+_HEADS = ("task", ">items", "judge", "primary metric", "aggregation", "clusters", "by", "data", "reference", "licence")
 _INTRODUCTION = """# The catalogue
 
 {count} tasks. Each is one file in `task_defs/catalog/`, whose comments say whose prompt and whose rule it has. None
 brings its data along but `digits`: `evals ingest TASK` reads it from the hub, or from a folder that `EVAL_DATA` names,
 and says what to download where it finds neither.
+
+Data: the commit of the data set on the hub that the task names, where one could be found in public code that pins it;
+`not pinned` where none could. Either way the commit that was read is recorded with the rows, of the hub and of what
+`hf download` left (`evals ingest` tells it): results name their data, and other rows are another version.
 
 Clusters are items that are not independent: those that share the named field, or else a picture, video or sound.
 Judges and their rules: the docstrings in `judges/`. This page is printed by `evals tasks --catalogue`."""
@@ -49,6 +53,7 @@ def _row(task: TaskDef) -> list[str]:
         plain(primary.aggregation),
         plain(_clusters(task)),
         plain(", ".join(task.report_by)),
+        _data(task),
         task.metadata["reference"],
         plain(task.metadata["licence"]),
     ]
@@ -59,3 +64,10 @@ def _clusters(task: TaskDef) -> str:
     if key is None:
         return "shared media" if modality(task) != "text" else ""
     return key.attribute if isinstance(key, FunctionRef) else key.strip("{} ")
+
+
+def _data(task: TaskDef) -> str:
+    """The commit, shortened; nothing for rows that come from elsewhere than the hub."""
+    if task.dataset_revision:
+        return f"`{task.dataset_revision[:8]}`"
+    return "not pinned" if "/" in task.dataset_path else ""

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from eval_assets.pipeline.questions import blind_digest, dataset_record, request_digest
+from eval_assets.pipeline.questions import blind_digest, dataset_record, media_policy, request_digest, shown_digest
+from eval_assets.pipeline.shown import shown
 from eval_assets.versions import cache_commit, cell_key, settings_key, variant_id
 from resources.episodes.registry import player_class
+from resources.media import MediaPolicy
 from resources.models import LMM, ModelUnusable
 from resources.models.budget import Prices
 from resources.models.checkpoint import Checkpoint
@@ -31,20 +33,22 @@ class UnknownCheckpoint(LookupError):
 
 @dataclass(frozen=True)
 class Variant:
-    """How a run departs from the task's definition; the default does not. blind: asked without the media.
+    """How a run departs from the task's definition; the default does not.
 
-    episode: params of its player that differ.
+    blind: asked without the media. frames: another number of frames of each video. episode: params of its player that
+    differ.
     """
 
     limit: int | None = None
     repeats: int | None = None
     gen: Mapping[str, Any] = field(default_factory=dict)
     blind: bool = False
+    frames: int | None = None
     episode: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        return variant_id(self.gen, self.repeats, self.limit, self.blind, episode=self.episode)
+        return variant_id(self.gen, self.repeats, self.limit, self.blind, self.frames, self.episode)
 
     def text(self) -> str:
         """As the ledger holds it: JSON, "" for the default."""
@@ -58,14 +62,18 @@ class Variant:
 
 @dataclass(frozen=True)
 class Cell:
-    """All that decides a cell's outputs. `requests`: digest of the task's request inputs."""
+    """All that decides a cell's outputs.
+
+    requests: digest of the task's request inputs. media: what is done to its media before this model sees them.
+    """
 
     checkpoint: Checkpoint
     task: TaskDef
     requests: str
     dataset_version: str
     n_items: int
-    variant: Variant = Variant()
+    variant: Variant
+    media: MediaPolicy
 
     def model(self, log: Callable[[str], None] = lambda line: None) -> LMM:
         """The model, not loaded."""
@@ -196,8 +204,12 @@ def plan_cell(store: Store, checkpoint: Checkpoint, task: TaskDef, variant: Vari
     variant = variant or Variant()
     task = _played_otherwise(task, variant)
     requests = request_digest(store, task)
-    requests = blind_digest(requests) if variant.blind else requests
-    return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant)
+    media = shown(checkpoint, task, variant.frames, variant.gen, blind=variant.blind)
+    if variant.blind:
+        requests = blind_digest(requests)
+    elif media.changes(["video"]) != media_policy(task).changes(["video"]):
+        requests = shown_digest(requests, media)
+    return Cell(checkpoint, task, requests, record["version"], record["n_items"], variant, media)
 
 
 def _played_otherwise(task: TaskDef, variant: Variant) -> TaskDef:

@@ -8,7 +8,7 @@ from typing import Any
 
 from eval_assets.pipeline.cell import Cell
 from eval_assets.pipeline.ingest import items_of
-from eval_assets.pipeline.metrics import task_metrics
+from eval_assets.pipeline.metrics import TaskMetric, task_metrics
 from eval_assets.pipeline.questions import dataset_record
 from resources.store import Store
 from resources.store.records import digests
@@ -25,7 +25,9 @@ def chance_levels(store: Store, cell: Cell) -> dict[str, dict[str, Any]]:
     The task's `metadata: {chance: ...}` comes first: a number for the primary metric, or metric -> number.
     Otherwise accuracy has 0.5 for a yes/no judge, and the mean over items of 1 / number of options for
     multiple choice. Items without options among them leave it unknown, unless `chance_free_form` (0, say) in
-    the metadata is what an item without options counts. Raises TaskError for a level outside 0 to 1.
+    the metadata is what an item without options counts. `chance_field` names a field of the rows that says what a
+    guess scores there on the judge's first metric; averages over categories are taken of it as of the scores.
+    Raises TaskError for a level outside 0 to 1.
     """
     task, metrics = cell.task, task_metrics(cell.task)
     found: dict[str, dict[str, Any]] = {}
@@ -38,6 +40,11 @@ def chance_levels(store: Store, cell: Cell) -> dict[str, dict[str, Any]]:
         # A macro average weighs the items otherwise, and of a group all must be guessed.
         plain = [] if level is None else [m for m in accuracies if m.plain]
         found |= {m.name: {"chance": level, "chance_from": "one of each item's options"} for m in plain}
+    if field := task.metadata.get("chance_field"):
+        first = metrics[0].metric
+        means = [m for m in metrics if m.metric == first and first.kind == "mean" and not m.worst_over]
+        rows = _of_rows(store, cell, str(field))
+        found |= {m.name: {"chance": _mean(m, *rows), "chance_from": f"the rows' field {field}"} for m in means}
     given = task.metadata.get("chance")
     levels = given if isinstance(given, Mapping) else {} if given is None else {metrics[0].name: given}
     for name, level in levels.items():
@@ -49,8 +56,34 @@ def chance_levels(store: Store, cell: Cell) -> dict[str, dict[str, Any]]:
 
 def chance_definition(task: TaskDef) -> list[Any]:
     """What of a task's definition decides its chance levels beside choices and judge; [] if nothing does."""
-    given = [[name, task.metadata.get(name)] for name in ("chance", "chance_free_form")]
+    given = [[name, task.metadata.get(name)] for name in ("chance", "chance_free_form", "chance_field")]
     return [entry for entry in given if entry[1] is not None]
+
+
+def _of_rows(store: Store, cell: Cell, field: str) -> tuple[list[float], dict[str, list[str]]]:
+    """What guessing scores on each of the cell's items, and their categories. Raises TaskError."""
+    functions, levels = compile_task(cell.task), []
+    by: dict[str, list[str]] = {name: [] for name in cell.task.report_by}
+    for row in _first(items_of(store, cell.task).batches(["item_id", "doc"]), cell.n_asked_items):
+        doc = json.loads(row["doc"])
+        levels.append(_share(cell.task, f"chance_field ({field}, item {row['item_id']})", doc.get(field)))
+        categories = functions.categories(doc, row["item_id"])
+        for name, values in by.items():
+            values.append(categories.get(name, ""))
+    return levels, by
+
+
+def _mean(metric: TaskMetric, levels: list[float], by: dict[str, list[str]], depth: int = 0) -> float:
+    """As the metric averages: over items, or over the categories of its fields one inside the other."""
+    if depth == len(metric.macro_over):
+        return sum(levels) / len(levels)
+    parts: dict[str, list[int]] = {}
+    for i, value in enumerate(by[metric.macro_over[depth]]):
+        if value:
+            parts.setdefault(value, []).append(i)
+    means = [_mean(metric, [levels[i] for i in rows], {name: [values[i] for i in rows] for name, values in by.items()},
+                   depth + 1) for rows in parts.values()]  # fmt: skip
+    return sum(means) / len(means) if means else float("nan")
 
 
 def _of_options(store: Store, cell: Cell) -> float | None:

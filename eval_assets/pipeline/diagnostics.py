@@ -84,7 +84,7 @@ def _answered(store: Store, task: str, checkpoints: Sequence[str]) -> list[Answe
     variants: dict[str, list[str]] = {}
     for row in sorted(cells(store).rows(where), key=lambda r: r["at"], reverse=True):
         departs = row["variant"].split(",")
-        if "blind" not in departs and not any(d.startswith("limit=") for d in departs):
+        if "blind" not in departs and not any(d.startswith(("limit=", "frames=")) for d in departs):
             variants.setdefault(row["checkpoint"], []).append(row["variant"])
     for key in checkpoints:
         if key not in variants:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 
 from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, refuse_unanswerable
@@ -14,11 +16,13 @@ from eval_assets.pipeline.failures import Failures
 from eval_assets.pipeline.inferred import Inferred, same_dataset
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.judge_models import refuse_unjudgeable
-from eval_assets.pipeline.media_pool import MediaPool
+from eval_assets.pipeline.media_pool import Given, MediaPool
 from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.progress import Progress
-from eval_assets.pipeline.questions import COLUMNS, Question, media_policy, question
+from eval_assets.pipeline.questions import COLUMNS, Question, question
 from eval_assets.pipeline.registering import changed_since
+from eval_assets.pipeline.seeing import refuse_unseen
+from eval_assets.pipeline.shown import why_unchecked
 from eval_assets.pipeline.writer import RowWriter
 from eval_assets.versions import digest, request_key
 from resources.models import LMM, Instance, ModelUnusable
@@ -44,6 +48,9 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
         return Inferred(version=record["version"], rows=record["n_rows"])
     refuse_unanswerable(cell.checkpoint, cell.task, blind=cell.variant.blind)
     refuse_unjudgeable(store, cell.checkpoint.key, cell.task)
+    refuse_unseen(store, cell)
+    if unchecked := why_unchecked(cell.checkpoint, cell.media):
+        log(f"WARNING: {cell.checkpoint.key} on {cell.task.task}: {unchecked}")
     store.ensure_writable()
     name = f"{cell.task.task}-{cell.checkpoint.fingerprint}"
     with store.lock(name, lambda holder: log(f"another run ({holder}) asks this model this task: waiting")):
@@ -56,7 +63,9 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
     if len(done.served_by) > 1:
         answers = ", ".join(f"{model} gave {count}" for model, count in done.served_by.items())
         log(f"WARNING: {cell.checkpoint.key} on {cell.task.task} was answered by more than one model: {answers}")
-    details = {**cell.details(), "observed": done.observed}
+    if done.fitted:
+        log(f"{done.fitted} questions were asked with fewer frames than the task says, which did not fit: see `fitted`")
+    details = {**cell.details(), "observed": done.observed, **({"fitted": done.fitted} if done.fitted else {})}
     finish(
         store, cell, "outputs", key=cell.key, version=done.version, n_rows=done.rows, run_id=run_id, details=details
     )  # fmt: skip
@@ -130,14 +139,16 @@ class _Inference:
 
     def _chunks(self) -> Iterator[list[Instance]]:
         task = self.cell.task
-        items, media = items_of(self.store, task).pin(), MediaPool(media_of(self.store, task), media_policy(task))
+        items, media = items_of(self.store, task).pin(), MediaPool(media_of(self.store, task), self.cell.media)
         limit, blind = self.cell.variant.limit, self.cell.variant.blind
         order = array("q", (row for row in items.media_order() if limit is None or row < limit))
         for start in range(0, len(order), CHUNK):
             rows = items.take(order[start : start + CHUNK].tolist(), COLUMNS)
-            lacking = [(q, a) for row in rows for q in [question(task, row, blind=blind)] for a in self._lacking(q)]
-            for batch in media.within(lacking, CHUNK_BYTES):
-                yield [self._instance(asked_question, asked, media) for asked_question, asked in batch]
+            asked = (question(task, row, blind=blind, media=self.cell.media) for row in rows)
+            lacking = [(q, a) for q in asked for a in self._lacking(q)]
+            # Recorded answers were given with the media.
+            for batch in [lacking] if self.cell.by_item else media.within(lacking, CHUNK_BYTES):
+                yield [self._instance(*entry, media) for entry in batch]
 
     def _lacking(self, asked_question: Question) -> Iterator[Asked]:
         """The samples of a question that are neither stored nor being asked."""
@@ -174,11 +185,14 @@ class _Inference:
         return True
 
     def _instance(self, asked_question: Question, asked: Asked, media: MediaPool) -> Instance:
-        self.pending[asked.request_key] = asked
         gen = dict(self.cell.gen_kwargs)
         if "seed" in gen:
             gen["seed"] += asked.sample  # one seed for all samples would give one answer K times
-        given = media.given(asked_question)
+        given = Given(asked_question.messages, ()) if self.cell.by_item else media.given(asked_question)
+        if given.fitted:
+            self.done.fitted += 1
+            asked = replace(asked, fitted=json.dumps(given.fitted))
+        self.pending[asked.request_key] = asked
         return Instance(
             messages=given.messages,
             media_list=given.media,

@@ -26,6 +26,7 @@ class Inferred:
     errors: int = 0  # permanent ones, kept as rows
     missing_media: int = 0
     unasked: int = 0  # items of which the definition makes no question
+    fitted: int = 0  # requests with fewer frames than the task says, which the model's context does not hold
     observed: dict[str, Any] = field(default_factory=dict)  # what the model's engine counted meanwhile
     spend: dict[str, Any] = field(default_factory=dict)  # tokens and money of this run, as far as known
     served_by: dict[str, int] = field(default_factory=dict)  # models that the endpoint named, with their answers

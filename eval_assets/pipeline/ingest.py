@@ -22,6 +22,7 @@ from resources.store.tables import scan
 from task_defs import MediaBytes, TaskDef, TaskFunctions, compile_task, open_source, plain_doc, read_media
 from task_defs.digests import data_digest
 from task_defs.media import is_media
+from task_defs.sources.revision import COMMIT
 
 _ROWS = 512  # rows turned into Arrow at a time
 
@@ -74,8 +75,18 @@ def ingest(task: TaskDef, store: Store) -> Ingested:
         done.version = hashes.hexdigest()
         _publish(task, store, lines, types, clusters, done)
         done.media, done.media_bytes = media_of(store, task).totals()
+        done.origin += _of_revision(task, source.revision())
         _record(task, store, done)
     return done
+
+
+def _of_revision(task: TaskDef, commit: str | None) -> str:
+    """What provenance says of the commit that was read, where it is known."""
+    if commit is None:
+        return ""
+    pinned = task.dataset_revision
+    other = f" (the task names {pinned})" if pinned and COMMIT.fullmatch(pinned) and commit != pinned else ""
+    return f"@{commit}{other}"
 
 
 def _spool(

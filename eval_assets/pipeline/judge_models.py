@@ -29,8 +29,10 @@ from resources.store import Store
 from resources.store.outputs import OutputsTable
 from resources.store.records import judge_models as known_models
 from task_defs import TaskDef, judge_spec
+from task_defs.lmms_eval import is_lmms_eval
 
 DEFAULT = "default"
+LMMS_EVAL = "lmms_eval"  # the name in `judge_models` of who answers what functions of lmms-eval's tasks ask
 
 
 class JudgeNotConfigured(ModelUnusable):
@@ -72,17 +74,22 @@ class JudgeModel:
         """What tells its verdicts from another model's."""
         return {"name": self.name, "fingerprint": self.point.fingerprint, "engine": self.engine}
 
+    @property
+    def not_taken(self) -> frozenset[str]:
+        """Generation parameters that it is not sent: Transformers cannot be held to a schema."""
+        return frozenset({"response_format"} if self.point.model == "transformers" else ())
+
     def sent(self, ask: Ask) -> dict[str, Any]:
-        """The generation parameters as this model takes them: Transformers cannot be held to a schema."""
-        skipped = {"response_format"} if self.point.model == "transformers" else set()
-        return {name: value for name, value in ask.gen_kwargs.items() if name not in skipped}
+        """The generation parameters as this model takes them."""
+        return {name: value for name, value in ask.gen_kwargs.items() if name not in self.not_taken}
 
     def request_key(self, ask: Ask) -> str:
         """Of one request to the judge: the conversation, what decides its answer, and which of the K samples."""
         gen = {name: value for name, value in self.sent(ask).items() if name != "seed"}
         settings = settings_key(self.engine, gen, self.point.fingerprint or "", cache_commit())
         seed = ask.gen_kwargs.get("seed")
-        return request_key(settings, digest([list(ask.messages), *([] if seed is None else [seed])]), ask.sample)
+        seen = [list(ask.messages), *([] if seed is None else [seed]), *([list(ask.pictures)] if ask.pictures else [])]
+        return request_key(settings, digest(seen), ask.sample)
 
     def answers(self, store: Store) -> OutputsTable:
         """The table of its answers on this task, whoever was judged: equal questions are asked once."""
@@ -131,13 +138,20 @@ def judge_identity(store: Store, checkpoint: str, task: TaskDef, judge: Judge) -
 
     Raises JudgeNotConfigured, ModelUnusable.
     """
-    if not isinstance(judge, LLMJudge):
-        return []
     from eval_assets.pipeline.recorded_judgements import recorded_digest
 
-    if recorded := recorded_digest(store, task.task, checkpoint, judge.models):
+    names = asked_models(task, judge)
+    if isinstance(judge, LLMJudge) and (recorded := recorded_digest(store, task.task, checkpoint, names)):
         return [["recorded", recorded]]
-    return [judge_model(store, name, task.task, hashing=False).identity for name in judge.models]
+    return [judge_model(store, name, task.task, hashing=False).identity for name in names]
+
+
+def asked_models(task: TaskDef, judge: Judge) -> tuple[str, ...]:
+    """The names of the models that judging a task asks: the judge's, or the one for lmms-eval's functions."""
+    if isinstance(judge, LLMJudge):
+        return judge.models
+    may_ask = is_lmms_eval(task.task) and task.metadata["lmms_eval"]["asks_a_judge"]
+    return (LMMS_EVAL,) if may_ask and LMMS_EVAL in load_settings().judge_models else ()
 
 
 def judged_by(models: Sequence[JudgeModel], task: TaskDef) -> str:
@@ -148,13 +162,12 @@ def judged_by(models: Sequence[JudgeModel], task: TaskDef) -> str:
 def refuse_unjudgeable(store: Store, checkpoint: str, task: TaskDef) -> None:
     """Raises ModelUnusable where this task's answers could not be judged: looked at before any cost."""
     judge = task_judge(task)
-    if not isinstance(judge, LLMJudge):
-        return
     if other := getattr(judge.params, "baseline_checkpoint", None):
         find_checkpoint(store, other)
-    if recorded_runs(store, task.task, checkpoint, judge.models):
+    names = asked_models(task, judge)
+    if isinstance(judge, LLMJudge) and recorded_runs(store, task.task, checkpoint, names):
         return
-    for name in judge.models:
+    for name in names:
         point = _checkpoint(name, _entry(name))
         model = build_model(point.model, point.source, dict(point.model_args), task=task.task, label=point.key)
         del model

@@ -7,9 +7,9 @@ from typing import Any
 
 from eval_assets.pipeline.baseline_answers import BaselineAnswers, baseline_of
 from eval_assets.pipeline.cell import Cell
-from eval_assets.pipeline.ingest import items_of
-from eval_assets.pipeline.judge_answers import StoredAnswers
-from eval_assets.pipeline.judge_models import JudgeModel, judge_model, judged_by
+from eval_assets.pipeline.ingest import items_of, media_of
+from eval_assets.pipeline.judge_door import JudgeDoor
+from eval_assets.pipeline.judge_models import JudgeModel, asked_models, judge_model, judged_by
 from eval_assets.pipeline.judging import AskedModel, StoredReplies, ask_judges
 from eval_assets.pipeline.questions import COLUMNS, Question, item_of, questions
 from eval_assets.pipeline.recorded_judgements import RecordedReplies, recorded_runs
@@ -35,21 +35,23 @@ class Judging:
     def __init__(self, cell: Cell, store: Store, judge: Judge, run_id: str, log: Callable[[str], None]) -> None:
         self.cell, self.store, self.judge, self.run_id, self.log = cell, store, judge, run_id, log
         self.asked: dict[str, AskedModel] = {}
+        self._door: JudgeDoor | None = None
         # Identified at once: the scores' key is made from what the judge models' folders hold now.
-        self.models = [] if not isinstance(judge, LLMJudge) or self._recorded(judge) else self._identified(judge)
+        recorded = isinstance(judge, LLMJudge) and self._recorded(judge)
+        self.models = [] if recorded else self._identified()
         other = baseline_of(judge)
         self.baseline = BaselineAnswers(store, cell, other) if other else None
 
     @property
     def asks(self) -> bool:
-        """Whether the judge asks models: what it says is then more than a function of the scores' key."""
-        return isinstance(self.judge, LLMJudge)
+        """Whether judging asks models: what is said is then more than a function of the scores' key."""
+        return isinstance(self.judge, LLMJudge) or bool(self.models)
 
     def prepared(self) -> Judge:
         """The judge ready to judge: of one that asks models, everything has been asked. Raises ModelUnusable."""
         judge, checkpoint = self.judge, self.cell.checkpoint.key
         if is_lmms_eval(self.cell.task.task):
-            Endpoint.answers = StoredAnswers(self.store)
+            self._open_door()
         if judge.needs_corpus:
             rows = items_of(self.store, self.cell.task).batches(COLUMNS)
             judge.prepare(item_of(self.cell.task, row) for batch in rows for row in batch)
@@ -64,21 +66,39 @@ class Judging:
                 )
             return judge.with_client(RecordedReplies(self.store, task, checkpoint, judge.models))
         self.store.ensure_writable()
-        self.asked = ask_judges(judge, self.models, self._pairs, self.store, run_id=self.run_id, log=self.log)
+        self.asked = ask_judges(
+            judge, self.models, self._pairs, self.store,
+            media=media_of(self.store, self.cell.task), run_id=self.run_id, log=self.log,
+        )  # fmt: skip
         return judge.with_client(StoredReplies(self.models, self.store, {n: a.fault() for n, a in self.asked.items()}))
+
+    def _open_door(self) -> None:
+        """What the functions of an lmms-eval task ask goes to the judge model that is configured for it, if one is."""
+        for model in self.models:
+            self.store.ensure_writable()
+            Endpoint.behind = self._door = JudgeDoor(model, self.store, self.log)
+            self.asked[model.name] = self._door.done
+
+    def close(self) -> None:
+        if self._door is not None:
+            if Endpoint.behind is self._door:
+                Endpoint.behind = None
+            self._door.close()
 
     def _recorded(self, judge: LLMJudge) -> int:
         return recorded_runs(self.store, self.cell.task.task, self.cell.checkpoint.key, judge.models)
 
-    def _identified(self, judge: LLMJudge) -> list[JudgeModel]:
-        return [judge_model(self.store, name, self.cell.task.task) for name in judge.models]
+    def _identified(self) -> list[JudgeModel]:
+        names = asked_models(self.cell.task, self.judge)
+        return [judge_model(self.store, name, self.cell.task.task) for name in names]
 
     def chunks(self) -> Iterator[Chunk]:
         """The cell's questions in order, each with its samples and their stored answers."""
         cell, stored = self.cell, self.cell.outputs(self.store).lookup("item_id", "sample", "request_key")
         tags = _seen_tags(cell, self.judge)
-        for batch in questions(self.store, cell.task, limit=cell.variant.limit, rows=CHUNK, blind=cell.variant.blind):
-            answers = _answers(cell, stored, batch)
+        limit, blind = cell.variant.limit, cell.variant.blind
+        for batch in questions(self.store, cell.task, limit=limit, rows=CHUNK, blind=blind, media=cell.media):
+            answers = answers_of(cell, stored, batch)
             items = [q.item for q in batch] if self.baseline is None else self.baseline.items(batch)
             yield [
                 (q, item, sample, row, None if row is None else _response(row, tags))
@@ -104,7 +124,7 @@ class Judging:
         return "; ".join(f"judge {name}: {a.fault()}" for name, a in self.asked.items() if a.fault())
 
 
-def _answers(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
+def answers_of(cell: Cell, stored: Lookup, batch: Sequence[Question]) -> dict[tuple[str, int], dict[str, Any]]:
     """The stored row of each (item, sample) for exactly this cell's request; the first, if two writers met."""
     expected = [
         (q.item.id, sample, request_key(cell.settings, q.inputs, sample, q.item.id if cell.by_item else None))

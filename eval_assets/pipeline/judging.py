@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from eval_assets.pipeline.answered import place, stored_hashes
@@ -19,13 +20,16 @@ from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.writer import RowWriter
 from judges.asking import Ask, Reply
 from judges.llm_base import NOT_REACHED, LLMJudge
-from resources.models import LMM, Instance, Message, ModelUnusable
+from resources.models import LMM, Instance, Media, Message, ModelUnusable
+from resources.models.base import Part
 from resources.models.budget import Spend
 from resources.models.reasoning import separated
 from resources.store import Store
 from resources.store.lookup import Lookup
+from resources.store.media import MediaTable
 from resources.store.outputs import Asked, response_of, row_of
 
+_TOGETHER = 64  # requests whose pictures are read at once
 # (items, responses) of a cell, chunk by chunk, in the data set's order.
 Pairs = Callable[[], Iterable[tuple[Sequence[Any], Sequence[Any]]]]
 
@@ -49,6 +53,11 @@ class AskedModel:
         counts = {"asked": self.asked, "reused": self.reused, "failed": self.failures.count}
         return {**{k: v for k, v in counts.items() if v}, **self.spend.record(model.prices)}
 
+    def line(self, model: JudgeModel) -> str:
+        """The same for a log."""
+        said = ", ".join(f"{name} {value:g}" for name, value in self.spend.record(model.prices).items())
+        return f"judge {model.name}: asked {self.asked}, known {self.reused}{said and ', '}{said}"
+
     def fault(self) -> str:
         """Why answers are missing; "" where none are."""
         return self.problem or str(self.failures)
@@ -60,6 +69,7 @@ def ask_judges(
     pairs: Pairs,
     store: Store,
     *,
+    media: MediaTable,
     run_id: str,
     log: Callable[[str], None],
 ) -> dict[str, AskedModel]:
@@ -69,7 +79,8 @@ def ask_judges(
     """
 
     async def all_of_them() -> list[AskedModel]:
-        return list(await asyncio.gather(*(_Asking(judge, m, pairs, store, run_id, log).run() for m in models)))
+        asked = (_Asking(judge, model, pairs, store, media, run_id, log).run() for model in models)
+        return list(await asyncio.gather(*asked))
 
     return dict(zip((m.name for m in models), asyncio.run(all_of_them()), strict=True))
 
@@ -78,9 +89,16 @@ class _Asking:
     """One pass over a cell's answers for one judge model."""
 
     def __init__(
-        self, judge: LLMJudge, model: JudgeModel, pairs: Pairs, store: Store, run_id: str, log: Callable[[str], None]
+        self,
+        judge: LLMJudge,
+        model: JudgeModel,
+        pairs: Pairs,
+        store: Store,
+        media: MediaTable,
+        run_id: str,
+        log: Callable[[str], None],
     ) -> None:
-        self.judge, self.model, self.pairs, self.run_id, self.log = judge, model, pairs, run_id, log
+        self.judge, self.model, self.pairs, self.media, self.run_id, self.log = judge, model, pairs, media, run_id, log
         self.table = model.answers(store)
         _, self.stored = stored_hashes(self.table)
         self.seen: set[int] = set()
@@ -100,8 +118,7 @@ class _Asking:
             await instances.aclose()
         if self.done.asked:
             self.table.compact()
-            said = ", ".join(f"{name} {value:g}" for name, value in self.done.spend.record(self.model.prices).items())
-            self.log(f"judge {self.model.name}: asked {self.done.asked}, known {self.done.reused}{said and ', '}{said}")
+            self.log(self.done.line(self.model))
         return self.done
 
     async def _ask(self, model: LMM, instances: AsyncIterator[Instance]) -> None:
@@ -119,7 +136,16 @@ class _Asking:
     def _chunks(self) -> Iterator[list[Instance]]:
         for items, responses in self.pairs():
             asks = (a for i, r in zip(items, responses, strict=True) for a in self.judge.asks(i, r))
-            yield [self._instance(ask, key) for ask, key in self._new(asks)]
+            new = self._new(asks)
+            while some := list(islice(new, _TOGETHER)):
+                shown = self._pictures([ask for ask, _ in some])
+                yield [self._instance(ask, key, shown) for ask, key in some]
+
+    def _pictures(self, asks: Sequence[Ask]) -> dict[str, Media]:
+        """What these requests show, by its hash: each picture is read and encoded once for all of them."""
+        mimes = {sha: mime for ask in asks for sha, mime in ask.pictures}
+        found = self.media.read(sorted(mimes)) if mimes else {}
+        return {sha: Media(found[sha], mime, sha) for sha, mime in mimes.items()}
 
     def _new(self, asks: Iterable[Ask]) -> Iterator[tuple[Ask, str]]:
         """Requests that are neither stored nor being made: equal answers to equal questions are judged once."""
@@ -133,11 +159,15 @@ class _Asking:
             self.seen.add(hash(key))
             yield ask, key
 
-    def _instance(self, ask: Ask, key: str) -> Instance:
+    def _instance(self, ask: Ask, key: str, shown: dict[str, Media]) -> Instance:
         self.pending[key] = Asked(ask.item_id, ask.sample, key)
-        messages = tuple(Message(role, (("text", text),)) for role, text in ask.messages)
+        *before, (role, text) = ask.messages
+        pictures: tuple[Part, ...] = tuple(("media", place) for place in range(len(ask.pictures)))
+        last = Message(role, (*pictures, ("text", text)))
         return Instance(
-            messages=messages, gen_kwargs=self.model.sent(ask), id=key, item_id=ask.item_id, sample=ask.sample
+            messages=(*(Message(role, (("text", text),)) for role, text in before), last),
+            media_list=[shown[sha] for sha, _ in ask.pictures],
+            gen_kwargs=self.model.sent(ask), id=key, item_id=ask.item_id, sample=ask.sample,
         )  # fmt: skip
 
 

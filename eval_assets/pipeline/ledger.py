@@ -63,7 +63,7 @@ def wishes(store: Store, state: str = WANTED, who: str | None = None) -> list[Wi
 
 def in_order(rows: Iterable[dict[str, object]]) -> list[Wish]:
     """Rows of the ledger as wishes, in the order in which they are served."""
-    found = [Wish(**{k: row[k] for k in Wish.__slots__}) for row in rows]  # type: ignore[arg-type]
+    found = [Wish(**{k: row[k] for k in Wish.__slots__ if k in row}) for row in rows]  # type: ignore[arg-type]
     return sorted(found, key=lambda w: (-w.priority, w.at or datetime.min.replace(tzinfo=UTC), w.cell))
 
 

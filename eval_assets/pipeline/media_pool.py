@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from eval_assets.pipeline.questions import Question
+from resources.fitting import Groups, fitted
+from resources.frame_cache import FrameCache
 from resources.media import MediaPolicy
 from resources.models import Media, Message, ResponseError
 from resources.models.pictures import BadPicture
@@ -26,11 +29,15 @@ _WORKERS = min(4, os.cpu_count() or 1)
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A question as it is sent. refused: why it cannot be; then its media are incomplete."""
+    """A question as it is sent. refused: why it cannot be; then its media are incomplete.
+
+    fitted: what was left out so that it fits, see `resources.fitting`.
+    """
 
     messages: tuple[Message, ...]
     media: tuple[Media, ...]
     refused: ResponseError | None = None
+    fitted: Mapping[str, Any] | None = None
 
 
 class MediaPool:
@@ -40,6 +47,7 @@ class MediaPool:
         self._table = table
         self._policy = policy or MediaPolicy()
         self._held: dict[Key, Sent] = {}
+        self._frames = FrameCache()
 
     def within(self, lacking: list[Entry], limit: int) -> Iterator[list[Entry]]:
         """The questions in batches whose media together stay below `limit` bytes, media loaded."""
@@ -56,11 +64,18 @@ class MediaPool:
         sent = [self._held[key] for key in _keys(asked_question)]
         refused = next((found for found in sent if isinstance(found, ResponseError)), None)
         groups = [found for found in sent if not isinstance(found, ResponseError)]
-        if refused or all(len(group) == 1 for group in groups):
-            return Given(asked_question.messages, tuple(m for group in groups for m in group), refused)
-        starts = [sum(map(len, groups[:n])) for n in range(len(groups))]
-        messages = tuple(_spread(message, groups, starts) for message in asked_question.messages)
-        return Given(messages, tuple(m for group in groups for m in group))
+        if refused:
+            return Given(asked_question.messages, (), refused)
+        fit = fitted([_text(message) for message in asked_question.messages], groups, self._policy)
+        if fit.too_long:
+            return Given(asked_question.messages, (), ResponseError("too_long", fit.too_long, retryable=False))
+        media = tuple(m for group in fit.groups for m in group)
+        told = self._policy.timestamps and any(m.seconds is not None for m in media)
+        if all(len(group) == 1 for group in fit.groups) and not told:
+            return Given(asked_question.messages, media, fitted=fit.note)
+        starts = [sum(map(len, fit.groups[:n])) for n in range(len(fit.groups))]
+        messages = tuple(_spread(message, fit.groups, starts, told) for message in asked_question.messages)
+        return Given(messages, media, fitted=fit.note)
 
     def _by_stored_size(self, lacking: list[Entry], limit: int) -> Iterator[list[Entry]]:
         batch: list[Entry] = []
@@ -105,9 +120,16 @@ class MediaPool:
                         following = ahead.popleft()
                         running[following] = start(following)
                     known = self._held.get(key)
-                    found[key] = known if known is not None else (running.pop(key, None) or start(key)).result()
-                if part and _bytes({**self._held, **found}) > limit:
-                    yield part
+                    if known is None:
+                        preparing = running.pop(key, None) or start(key)
+                        if part and not preparing.done():  # the model need not wait for this one to begin with those
+                            yield part
+                            part = []
+                        known = preparing.result()
+                    found[key] = known
+                if self._held and _bytes({**self._held, **found}) > limit:
+                    if part:
+                        yield part
                     part, self._held = [], {}
                 self._held.update(found)
                 part.append(entry)
@@ -120,9 +142,16 @@ class MediaPool:
         sha, part = key
         try:
             policy = self._policy.within(dict(part))
-            return policy.prepare(self._table.open(sha) if data is None else data, mime, sha)
+            if data is not None:
+                return policy.prepare(data, mime, sha)
+            with self._frames.decoding(sha):
+                return policy.prepare(self._table.open(sha), mime, sha, self._frames.of(sha))
         except (BadPicture, BadVideo) as error:
             return ResponseError("bad_media", str(error), retryable=False)
+
+
+def _text(message: Message) -> str:
+    return "".join(str(value) for kind, value in message.parts if kind == "text")
 
 
 def _keys(asked_question: Question) -> list[Key]:
@@ -140,16 +169,20 @@ def _mimes(batch: Sequence[Entry]) -> dict[Key, str]:
 
 
 def _bytes(held: dict[Key, Sent]) -> int:
-    return sum(len(m.data) for sent in held.values() if not isinstance(sent, ResponseError) for m in sent)
+    """Of all that is held; a frame that several parts of a video share counts once."""
+    datas = (m.data for sent in held.values() if not isinstance(sent, ResponseError) for m in sent)
+    return sum({id(data): len(data) for data in datas}.values())
 
 
-def _spread(message: Message, groups: Sequence[tuple[Media, ...]], starts: Sequence[int]) -> Message:
-    """A message whose media stand for groups of media, one after the other."""
+def _spread(message: Message, groups: Groups, starts: Sequence[int], told: bool) -> Message:
+    """A message whose media stand for groups of media, one after the other; told: each frame after its time."""
     parts: list[tuple[str, str | int]] = []
     for kind, value in message.parts:
-        if kind == "media":
-            first = starts[int(value)]
-            parts += [("media", first + n) for n in range(len(groups[int(value)]))]
-        else:
+        if kind != "media":
             parts.append((kind, value))
+            continue
+        for n, medium in enumerate(groups[int(value)], starts[int(value)]):
+            if told and medium.seconds is not None:
+                parts.append(("text", f"<{medium.seconds:.1f}s>"))
+            parts.append(("media", n))
     return Message(message.role, tuple(parts))

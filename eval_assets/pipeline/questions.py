@@ -34,7 +34,8 @@ class Question:
 
     inputs: hash of that (`input_hash`); continuations: the choices of a log-likelihood task.
     window: the part of its video that is shown, see `MediaPolicy.within`; None: all of it.
-    whole: `inputs` of the question with its media: the same unless it is asked blind. Cells are paired by it.
+    whole: `inputs` as the task defines the question: the same unless it is asked blind, or with other frames than
+        the task says. Cells are paired by it.
     failed: why the task's definition makes no question of this row, with the traceback of its function; "": it does.
     Such an item is never sent to a model. Recorded answers to it are judged.
     """
@@ -48,21 +49,23 @@ class Question:
     failed: str = ""
 
 
-def question(task: TaskDef, row: Mapping[str, Any], *, blind: bool = False) -> Question:
-    """A stored row, rendered; blind: without its media.
+def question(
+    task: TaskDef, row: Mapping[str, Any], *, blind: bool = False, media: MediaPolicy | None = None
+) -> Question:
+    """A stored row, rendered; blind: without its media; media: what is done to them, if not what the task says.
 
     Raises RenderError where label, choices or cluster cannot be read. Where the prompt cannot be made, it is this
     item's failure (`Question.failed`).
     """
     item = item_of(task, row)
     try:
-        asked = _rendered(task, item)
+        asked = _rendered(task, item, media)
     except RenderError as error:
         asked = _unasked(item, error)
     return without_media(asked) if blind and item.media else asked
 
 
-def _rendered(task: TaskDef, item: Item) -> Question:
+def _rendered(task: TaskDef, item: Item, media: MediaPolicy | None = None) -> Question:
     kinds = [m.kind for m in item.media if m.sha]
     functions = compile_task(task)
     turns = functions.conversation(item.doc, kinds, item.id, whole=item.missing_media is None)
@@ -71,12 +74,15 @@ def _rendered(task: TaskDef, item: Item) -> Question:
     shas = [m.sha or f"missing: {m.missing}" for m in item.media]
     seen: list[Any] = [[role, parts] for role, parts in turns]
     window = functions.window(item.doc, item.id) if "video" in kinds else None
-    if changes := media_policy(task).within(window).changes(kinds):
-        seen.append(["media", changes])
     if task.episode is not None:
         seen.append(["episode", task.episode.model_dump(mode="json"), player_identity(task.episode.player)])
-    inputs = input_hash(seen, shas, continuations)
-    return Question(item, messages, continuations, inputs, inputs, window)
+
+    def hashed(policy: MediaPolicy) -> str:
+        changes = policy.within(window).changes(kinds)
+        return input_hash([*seen, ["media", changes]] if changes else seen, shas, continuations)
+
+    whole = hashed(media_policy(task))
+    return Question(item, messages, continuations, hashed(media) if media else whole, whole, window)
 
 
 def _unasked(item: Item, error: RenderError) -> Question:
@@ -111,6 +117,11 @@ def blind_digest(requests: str) -> str:
     return digest([requests, "blind", BLIND_VERSION])
 
 
+def shown_digest(requests: str, media: MediaPolicy) -> str:
+    """Of a task's request inputs with other frames. requests: `request_digest`, from which they follow."""
+    return digest([requests, "media", media.changes(["image", "video"])])
+
+
 def _continuations(task: TaskDef, item: Item) -> tuple[str, ...]:
     """The texts whose likelihood is asked for: the label, or the choices."""
     if task.scores_target:
@@ -120,7 +131,8 @@ def _continuations(task: TaskDef, item: Item) -> tuple[str, ...]:
 
 def media_policy(task: TaskDef) -> MediaPolicy:
     """What is done to the task's media before a model sees them."""
-    return MediaPolicy(task.video.sampling(), task.min_pixels, task.max_pixels)
+    video = task.video
+    return MediaPolicy(video.sampling(), task.min_pixels, task.max_pixels, bool(video.timestamps), video.too_long)
 
 
 def item_of(task: TaskDef, row: Mapping[str, Any]) -> Item:
@@ -145,13 +157,14 @@ def questions(
     rows: int = 512,
     columns: Sequence[str] = COLUMNS,
     blind: bool = False,
+    media: MediaPolicy | None = None,
 ) -> Iterator[list[Question]]:
     """All questions (or the first `limit`) in order of position, in batches."""
     left = limit
     for batch in items_of(store, task).batches(columns, rows):
         taken = batch if left is None else batch[:left]
         if taken:
-            yield [question(task, row, blind=blind) for row in taken]
+            yield [question(task, row, blind=blind, media=media) for row in taken]
         if left is not None:
             left -= len(taken)
             if left <= 0:

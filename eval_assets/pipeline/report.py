@@ -23,8 +23,9 @@ from eval_assets.pipeline.units import whole
 from eval_assets.versions import digest
 from resources.store import Store
 from resources.store.records import summary
-from resources.store.tables import quoted
+from resources.store.tables import quoted, scan
 from task_defs import TaskDef
+from task_defs.functions import with_functions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +78,8 @@ def report_key(store: Store, cell: Cell, scores_version: str) -> str:
     ]  # fmt: skip
     prices = [] if cell.prices is None else [asdict(cell.prices)]
     people = labels_version(store, cell.checkpoint.key, cell.task.task)
-    return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task), *people])
+    ordered = [["ordered", *cell.task.ordered]] if cell.task.ordered else []
+    return digest([scores_version, stats_digest(), metrics, *prices, *chance_definition(cell.task), *people, *ordered])
 
 
 def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         "metric_list": [{"name": m.name, "aggregation": m.aggregation} for m in metrics],
         "metrics": estimated,
         "by": _breakdowns(cell.task, metrics, items),
+        **({"ordered": list(cell.task.ordered)} if cell.task.ordered else {}),
         "bounds": _bounds(estimated[metrics[0].name]),
         "clusters": _clusters_from(cell.task, items),
         "n_items": len(items.ids),
@@ -118,8 +121,9 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
 
 def _told(judge: dict[str, Any]) -> dict[str, Any]:
     """The judge's settings without the text of its prompts, which are files, and JSON-able."""
+    told = with_functions(judge, lambda function: "...")
     return {k: v if isinstance(v, str | int | float | bool | list | dict) and k not in ("prompt", "system") else "..."
-            for k, v in judge.items()}  # fmt: skip
+            for k, v in told.items()}  # fmt: skip
 
 
 def _observed(store: Store, cell: Cell) -> dict[str, Any]:
@@ -176,11 +180,11 @@ def _clusters_from(task: TaskDef, items: ItemScores) -> str:
 def _counts(store: Store, cell: Cell) -> dict[str, Any]:
     """Flags, reasons for unscored samples, tokens and seconds, counted by DuckDB."""
     import duckdb
+    import pyarrow as pa
 
     dataset = scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id).dataset()
     assert dataset is not None
-    columns = ["flags", "unscored", "seconds"]
-    scores = dataset.to_table(columns=columns)
+    scores = pa.Table.from_batches(scan(dataset, ["flags", "unscored", "seconds"]))
     connection = duckdb.connect()
     connection.register("scores", scores)
     flags = connection.execute(

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,12 +76,15 @@ def judge_cell(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], No
         raise OutputsIncomplete(
             f"{cell.checkpoint.key} on {cell.task.task} has no complete outputs: materialize model_outputs first"
         )
-    judging = Judging(cell, store, cell_judge(store, cell.checkpoint.key, cell.task), run_id, log)
-    key = scores_key(store, cell, outputs["version"])
+    with closing(Judging(cell, store, cell_judge(store, cell.checkpoint.key, cell.task), run_id, log)) as judging:
+        return _judged(cell, store, judging, scores_key(store, cell, outputs["version"]), run_id)
+
+
+def _judged(cell: Cell, store: Store, judging: Judging, key: str, run_id: str) -> Scored:
     table = scores_of(store, cell.checkpoint.key, cell.task.task, cell.variant.id)
     record = record_of(store, cell, "scores")
     if record and record["key"] == key and table.count() == record["n_rows"]:
-        log(f"{cell.checkpoint.key} on {cell.task.task}: scores are complete, nothing to judge")
+        judging.log(f"{cell.checkpoint.key} on {cell.task.task}: scores are complete, nothing to judge")
         seen = json.loads(record["details"])
         return Scored(record["version"], record["n_rows"], judged=False, **seen)
     judge = judging.prepared()

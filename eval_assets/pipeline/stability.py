@@ -93,16 +93,20 @@ def stability_block(
 def sampled_variant(store: Store, checkpoint: str, task: str) -> str:
     """The variant whose samples speak for the checkpoint: the cell itself if it has several, else the latest that has.
 
-    Blind variants are passed over. Raises NotScored and OneSample.
+    Variants without media or with other frames are passed over. Raises NotScored and OneSample.
     """
     where = f"checkpoint = {quoted(checkpoint)} AND task = {quoted(task)} AND stage = 'scores'"
-    scored = [row for row in cells(store).rows(where) if "blind" not in row["variant"].split(",")]
+    scored = [row for row in cells(store).rows(where) if _as_the_task_shows(row["variant"])]
     if not scored:
         raise NotScored(not_scored(checkpoint, task))
     for row in sorted(scored, key=lambda r: (r["variant"] == "", r["at"]), reverse=True):
         if _has_several(store, checkpoint, task, row["variant"]):
             return str(row["variant"])
     raise one_sample(checkpoint, task)
+
+
+def _as_the_task_shows(variant: str) -> bool:
+    return not any(part == "blind" or part.startswith("frames=") for part in variant.split(","))
 
 
 def one_sample(checkpoint: str, task: str) -> OneSample:

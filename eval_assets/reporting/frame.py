@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,20 @@ class Frame:
     below: str
 
     def axes(
-        self, steps: Sequence[float], low: float, high: float, title: str, *, signed: bool = False, lowered: int = 0
+        self,
+        steps: Sequence[float],
+        low: float,
+        high: float,
+        title: str,
+        *,
+        signed: bool = False,
+        lowered: int = 0,
+        marks: Mapping[float, str] | None = None,
     ) -> tuple[Axis, Axis, list[str]]:
-        """Both axes with gridlines, ticks and labels. lowered: pixels between the title and the highest value."""
+        """Both axes with gridlines, ticks and labels. lowered: pixels between the title and the highest value.
+
+        marks: what is written below which steps, in place of round numbers.
+        """
         first, last = min(steps), max(steps)
         edge = 0.03 * (last - first) or 0.5
         x = Axis(first - edge, last + edge, self.left, self.width - self.right)
@@ -36,9 +47,11 @@ class Frame:
             parts.append(line("grid", self.left, y(t), self.width - self.right, y(t)))
             parts.append(text("soft", self.left - 8, y(t) + 4, tick(t, signed=signed), anchor="end"))
         parts.append(self.level("axis", y(low)))
-        for t in ticks(first, last, 5, whole=True) or [first]:
+        if marks is None:
+            marks = {t: count(t) for t in ticks(first, last, 5, whole=True) or [first]}
+        for t, said in marks.items():
             parts.append(line("axis", x(t), y(low), x(t), y(low) + 4))
-            parts.append(text("soft", x(t), y(low) + 18, count(t), anchor="middle"))
+            parts.append(text("soft", x(t), y(low) + 18, said, anchor="middle"))
         middle = (self.left + self.width - self.right) / 2
         parts.append(text("soft", middle, self.height - 6, self.below, anchor="middle"))
         return x, y, parts

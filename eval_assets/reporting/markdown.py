@@ -14,7 +14,7 @@ from typing import Any
 from eval_assets.reporting import judging, overall, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
-from eval_assets.reporting.plots import interval_plot, learning_curve
+from eval_assets.reporting.plots import breakdown_plot, interval_plot, learning_curve
 from eval_assets.reporting.words import (
     LEVEL,
     MISSING,
@@ -47,7 +47,7 @@ def cell_markdown(report: Data, comparisons: Sequence[Data] = ()) -> str:
     for part in view.breakdowns(report):
         if len(part["rows"]) <= _MOST_ROWS:
             parts.append(f"By {plain(part['field'])}, {plain(part['lead'])}:")
-            parts.append(image(f"{part['lead']} by {part['field']}", interval_plot(part["plotted"])))
+            parts.append(image(f"{part['lead']} by {part['field']}", breakdown_plot(part)))
         parts.append(_breakdown(part))
     if not report["by"] and len(report["metrics"]) > 1:
         parts.append(image("all metrics", interval_plot(view.metric_rows(report))))

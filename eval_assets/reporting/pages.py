@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eval_assets.reporting import judging, overall, stability, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
-from eval_assets.reporting.plots import difference_plot, interval_plot, interval_strip, learning_curve
+from eval_assets.reporting.plots import breakdown_plot, difference_plot, interval_plot, interval_strip, learning_curve
 from eval_assets.reporting.words import LEVEL, checkpoint_name, count, decimal, engine, percent, tokens
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def _figures(data: Data, report: Data, history: list[Data]) -> list[dict[str, An
         found.append(figure(interval_plot(view.metric_rows(report)), f"All metrics, {LEVEL} intervals."))
     for part in view.breakdowns(report):
         if len(part["rows"]) <= _MOST_PLOTTED:
-            plot = interval_plot(part["plotted"], report["metrics"][part["lead"]]["value"])
-            found.append(figure(plot, f"{part['lead']} by {part['field']}; dashed: all items."))
+            found.append(figure(breakdown_plot(part), f"{part['lead']} by {part['field']}; dashed: all items."))
     return found
 
 

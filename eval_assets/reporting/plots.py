@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from eval_assets.reporting.axes import Axis, padded, ticks
 from eval_assets.reporting.frame import Frame, tick, titled
 from eval_assets.reporting.svg import WIDTH, dot, line, nothing, path, short, strip, svg, text
-from eval_assets.reporting.words import difference, number, percent, with_interval
+from eval_assets.reporting.words import count, difference, number, percent, with_interval
 
 _FRAME = Frame(width=WIDTH, height=250, left=46, right=14, top=30, bottom=42, below="step")
 _ROW = 22
@@ -72,21 +73,47 @@ def learning_curve(points: Sequence[Mapping[str, Any]], baseline: tuple[str, flo
     baseline: (name, score as a fraction), a dashed line. A gap is left where a value is unknown.
     """
     found = _known(points, "value", with_interval)
-    if not found:
-        return nothing("no score by step")
-    level = 100 * baseline[1] if baseline else math.nan
-    low, high = padded([*(v for p in found for v in p.ends), level], within=(0.0, 100.0))
-    metric = str(points[0].get("metric", "score"))
-    x, y, parts = _FRAME.axes(
-        [p.step for p in found], low, high, titled(f"{metric}, %", points[0].get("higher_is_better"))
-    )
+    metric = str(points[0].get("metric", "score")) if points else ""
+    described = f"{metric} by step, in percent. {'; '.join(p.said for p in found)}"
+    title = titled(f"{metric}, %", points[0].get("higher_is_better")) if points else ""
+    return _curve(_FRAME, found, title, baseline, described)
+
+
+def _curve(frame: Frame, found: list[_Point], title: str, level: tuple[str, float] | None, described: str) -> str:
+    """Points with intervals, joined where neighbours are known.
+
+    level: name and fraction of a dashed line; one without a name is the caption's to explain.
+    """
+    if not any(math.isfinite(p.value) for p in found):
+        return nothing(f"no score by {frame.below}")
+    at = 100 * number(level[1]) if level else math.nan
+    low, high = padded([*(v for p in found for v in p.ends), at], within=(0.0, 100.0))
+    x, y, parts = frame.axes([p.step for p in found], low, high, title)
     parts += _line_through(found, x, y)
-    if math.isfinite(level):
-        parts.append(_FRAME.level("ref", y(level)))
+    if math.isfinite(at):
+        parts.append(frame.level("ref", y(at)))
     parts += [part for p in found for part in _whisker(p, x, y, "dot")]
-    if baseline and math.isfinite(level):
-        parts.append(_reference_label(f"{short(baseline[0], 34)}: {percent(baseline[1])}", y(level), found, y))
-    return svg(_FRAME.height, parts, f"{metric} by step, in percent. {'; '.join(p.said for p in found)}")
+    if level and level[0] and math.isfinite(at):
+        parts.append(_reference_label(f"{short(level[0], 34)}: {percent(level[1])}", y(at), found, y))
+    return svg(frame.height, parts, described)
+
+
+def breakdown_plot(part: Mapping[str, Any]) -> str:
+    """Categories with their intervals: of an ordered field in its order, as a curve; else a forest plot.
+
+    part: an entry of `view.breakdowns`. Dashed: all items.
+    """
+    overall, *rows = part["plotted"]
+    if not part["ordered"] or len(rows) < 2:
+        return interval_plot(part["plotted"], overall["value"])
+    found = [
+        _Point(float(row["label"]), *(100 * number(row.get(k)) for k in ("value", "ci_low", "ci_high")),
+               f"{part['field']} {row['label']}: {with_interval(row)}")
+        for row in rows
+    ]  # fmt: skip
+    title = titled(f"{part['lead']}, %", overall.get("higher_is_better"))
+    described = f"{part['lead']} by {part['field']}, in percent. {'; '.join(p.said for p in found)}"
+    return _curve(replace(_FRAME, below=part["field"]), found, title, ("", overall["value"]), described)
 
 
 def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = None) -> str:
@@ -109,6 +136,29 @@ def difference_plot(points: Sequence[Mapping[str, Any]], start: float | None = N
     return svg(
         _FRAME.height, parts, f"Paired difference by step, in percentage points. {'; '.join(p.said for p in found)}"
     )
+
+
+def frames_curve(points: Sequence[Mapping[str, Any]], metric: str, within: tuple[float, float]) -> str:
+    """Score by number of frames, which are twice as many at every step to the right, with its interval.
+
+    points: `frames`, `value`, `ci_low`, `ci_high` each, fractions; `own_unit` where they are none. within: the
+    lowest and highest value of the axis, so that several plots can be laid beside each other.
+    """
+    scale = 1 if points[0].get("own_unit") else 100
+    found = []
+    for p in points:
+        value, low, high = (scale * number(p.get(k)) for k in ("value", "ci_low", "ci_high"))
+        found.append(
+            _Point(math.log2(p["frames"]), value, low, high, f"{count(p['frames'])} frames: {with_interval(p)}")
+        )
+    unit = "" if points[0].get("own_unit") else ", %"
+    marks = {p.step: count(point["frames"]) for p, point in zip(found, points, strict=True)}
+    title = titled(f"{metric}{unit}", points[0].get("higher_is_better"))
+    frame = replace(_FRAME, below="frames of each video, at most")
+    x, y, parts = frame.axes([p.step for p in found], *(scale * end for end in within), title, marks=marks)
+    parts += _line_through(found, x, y)
+    parts += [part for p in found for part in _whisker(p, x, y, "dot")]
+    return svg(frame.height, parts, f"{metric} by number of frames{unit}. {'; '.join(p.said for p in found)}")
 
 
 def interval_strip(entry: Mapping[str, Any], low: float, high: float) -> str:

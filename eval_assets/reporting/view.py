@@ -142,7 +142,10 @@ def summaries(data: Data) -> list[str]:
 
 
 def breakdowns(report: Data) -> list[dict[str, Any]]:
-    """Each field with its categories: a score a metric, and the metric that a plot shows."""
+    """Each field with its categories: a score a metric, and the metric that a plot shows.
+
+    ordered: the task says that the categories have an order; all are numbers then, else it is not believed.
+    """
     found = []
     for field, parts in report["by"].items():
         if not parts:
@@ -155,8 +158,17 @@ def breakdowns(report: Data) -> list[dict[str, Any]]:
         ]
         plotted = [{"label": value, **of[lead]} for value, of in parts.items()]
         overall = {"label": "all", **report["metrics"][lead], "strong": True}
-        found.append({"field": field, "metrics": metrics, "lead": lead, "rows": rows, "plotted": [overall, *plotted]})
+        ordered = field in report.get("ordered", ()) and all(math.isfinite(_as_number(value)) for value in parts)
+        found.append({"field": field, "metrics": metrics, "lead": lead, "rows": rows, "plotted": [overall, *plotted],
+                      "ordered": ordered})  # fmt: skip
     return found
+
+
+def _as_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def metric_rows(report: Data) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.reporting import view
 from eval_assets.reporting.pages import figure
-from eval_assets.reporting.plots import interval_plot
+from eval_assets.reporting.plots import breakdown_plot, interval_plot
 from eval_assets.reporting.words import LEVEL, count, decimal, engine, percent, tokens
 from eval_service.pages.cell_items import PER_PAGE
 from eval_service.pages.distribution import distribution
@@ -28,8 +28,7 @@ def cell(store: Store, report: Data, checkpoint: str, task: TaskDef) -> Data:
         figures.append(figure(interval_plot(view.metric_rows(report)), f"All metrics, {LEVEL} intervals."))
     for part in view.breakdowns(report):
         if len(part["rows"]) <= 40:
-            plot = interval_plot(part["plotted"], report["metrics"][part["lead"]]["value"])
-            figures.append(figure(plot, f"{part['lead']} by {part['field']}; dashed: all items."))
+            figures.append(figure(breakdown_plot(part), f"{part['lead']} by {part['field']}; dashed: all items."))
     if shown := distribution(store, checkpoint, task.task, report["variant"]):
         figures.append(shown)
     primary = report["metrics"][report["primary"]]

@@ -29,7 +29,7 @@ def item(task: TaskDef, shown: Shown) -> dict[str, Any]:
         "id": shown.item_id, "position": shown.position, "media": media, "turns": turns,
         "target": "" if asked is None or asked.item.target is None else target_text(asked.item.target),
         "choices": list(asked.item.choices or ()) if asked else [], "samples": [sample(s) for s in shown.samples],
-        "task": task.task, "judge_asks": task.judge["name"] in ("llm", "llm_pairwise"),
+        "task": task.task, "judge_asks": task.judge["name"] in ("llm", "llm_extract", "llm_pairwise"),
     }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ async def evaluate(request: Request, response: Response, wanted: EvaluateRequest
     job, new = await service.submit(wanted, client)
     response.status_code = 202 if new else 200
     response.headers["Location"] = f"/jobs/{job.id}"
-    return await asyncio.to_thread(service.accepted if new else service.view, job)
+    return service.accepted(job) if new else await asyncio.to_thread(service.view, job)
 
 
 @router.get("/jobs/{job_id}", responses=_OF_A_JOB)

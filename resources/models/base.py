@@ -15,11 +15,13 @@ class Media:
     """Bytes of one picture, video or sound, exactly as the data set holds them.
 
     Instances about the same medium share one object, so that it is encoded once.
+    seconds: of a frame: its time since the video's first one.
     """
 
     data: bytes
     mime: str
     sha: str = ""
+    seconds: float | None = None
 
     @property
     def kind(self) -> str:
@@ -135,9 +137,11 @@ class LMM(ABC):
 
     no_loglikelihood: why this model has no log-likelihoods, as a message that says what to do; it is
         looked at before anything is read, loaded or asked. "": it has them.
+    no_video: likewise, why it takes no whole videos.
     """
 
     no_loglikelihood: ClassVar[str] = ""
+    no_video: ClassVar[str] = ""
 
     @abstractmethod
     def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:

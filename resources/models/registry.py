@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from resources.models import picture_tokens
 from resources.models.base import LMM, ModelUnusable
 from resources.models.configured import KINDS, load_models
 
@@ -18,8 +19,8 @@ _CLASSES = {
     "recorded": ("resources.models.recorded:RecordedModel", "uri"),
     "baseline": ("resources.models.baseline:BaselineModel", "policy"),
 }
-# What is done with the answers of any model, and is no model's own business.
-_OF_EVERY_MODEL = {"reasoning_tags"}
+# What is done with the answers of any model, or known of what it is asked, and is no model's own business.
+_OF_EVERY_MODEL = {"reasoning_tags", *picture_tokens.ARGS}
 _ENGINE_SOURCE = "pretrained"  # the name that lmms-eval gives it
 
 

@@ -18,7 +18,7 @@ from resources.models.conversion import DEFAULT_TIMEOUT
 from resources.models.decoding import Decoding, seeded
 from resources.models.loglikelihood import Scored, response_of
 from resources.models.transformers_load import Source, load
-from resources.models.transformers_prompts import Choice, Prompt, Prompts, Refused
+from resources.models.transformers_prompts import Choice, Prompt, Prompts, Refused, instead_of
 from resources.models.transformers_run import Answer, Runner, Stopped, in_halves
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class TransformersModel(LMM):
     there matters. Sampling defaults that the
     model ships (`generation_config.json`) are not applied.
     """
+
+    no_video = f"the transformers backend takes no whole videos: {instead_of('video')}"
 
     def __init__(
         self,

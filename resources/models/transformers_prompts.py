@@ -141,7 +141,9 @@ class Prompts:
 
     def _media(self, media: Media) -> Any:
         if media.kind != "image":
-            raise Refused("unsupported_media", f"{media.mime} is not supported by this backend: {_instead(media.kind)}")
+            raise Refused(
+                "unsupported_media", f"{media.mime} is not supported by this backend: {instead_of(media.kind)}"
+            )
         if not self.sees_pictures:
             raise Refused("unsupported_media", "this model takes text only: it cannot see a picture")
         try:
@@ -175,7 +177,8 @@ class Prompts:
         return rendered
 
 
-def _instead(kind: str) -> str:
+def instead_of(kind: str) -> str:
+    """What to do with a medium of a kind that this backend does not take."""
     if kind == "video":
         return (
             "send frames of it (`video: {mode: frames, num_frames: 8}` in the task), or use an engine that takes video"

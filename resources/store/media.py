@@ -85,6 +85,13 @@ class MediaTable:
         assert self._table is not None
         return str(self._table.take([row], columns=["mime"])["mime"][0].as_py())
 
+    def kinds(self) -> set[str]:
+        """What there is: `image`, `video`, `audio`."""
+        if self._table is None:
+            return set()
+        mimes = self._table.to_table(columns=["mime"])["mime"].unique().to_pylist()
+        return {mime.partition("/")[0] for mime in mimes}
+
     def totals(self) -> tuple[int, int]:
         """Number of distinct media and their bytes."""
         import numpy as np

@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         ("cached_tokens", pa.int32()),
         ("reasoning_tokens", pa.int32()),
         ("served_by", pa.string()),  # the model that the endpoint names
+        ("fitted", pa.string()),  # JSON: frames that were left out to fit the model's context, see resources.fitting
         ("timings", pa.string()),  # JSON: seconds by name
         ("run_id", pa.string()),
         ("at", pa.timestamp("us", tz="UTC")),
@@ -45,12 +46,13 @@ COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_toke
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which question a row answers."""
+    """Which question a row answers. fitted: what was left out of it, as JSON; None: nothing."""
 
     item_id: str
     sample: int
     request_key: str
     step: int = 0
+    fitted: str | None = None
 
 
 def row_of(asked: Asked, response: Response, run_id: str) -> dict[str, Any]:
@@ -73,6 +75,7 @@ def row_of(asked: Asked, response: Response, run_id: str) -> dict[str, Any]:
         "cached_tokens": response.usage.get("cached_tokens"),
         "reasoning_tokens": response.usage.get("reasoning_tokens"),
         "served_by": response.served_by or None,
+        "fitted": asked.fitted,
         "timings": json.dumps(dict(response.timings)),
         "run_id": run_id,
         "at": datetime.now(UTC),

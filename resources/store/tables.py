@@ -213,9 +213,10 @@ class KeyedTable:
         with _storing(self.uri):
             merge.conflict_retries(20).execute(data)
 
-    def rows(self, where: str | None = None) -> list[dict[str, Any]]:
+    def rows(self, where: str | None = None, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Records that a filter matches, in no order; of their columns all, or those that are named."""
         table = open_table(self.uri)
-        return [] if table is None else table.to_table(filter=where).to_pylist()
+        return [] if table is None else table.to_table(columns and list(columns), filter=where).to_pylist()
 
     def get(self, **key: str) -> dict[str, Any] | None:
         found = self.rows(" AND ".join(f"{k} = {quoted(v)}" for k, v in key.items()))

@@ -7,7 +7,6 @@ from typing import Any
 
 from task_defs.lmms_eval.client import FunctionFailed, Worker, WorkerLost, item_seconds, worker_for
 from task_defs.lmms_eval.definition import OURS, home_of
-from task_defs.lmms_eval.endpoint import Upstream
 from task_defs.lmms_eval.install import family_of, yaml_of
 from task_defs.model import TaskDef
 
@@ -21,12 +20,6 @@ class Grader:
         self._name, self._told = task.judge["task"], task.metadata["lmms_eval"]
         self._worker: Worker | None = None
         self._path = ""
-
-    @property
-    def identity(self) -> Any:
-        """What beside the task's definition decides verdicts: the judge model that is configured."""
-        upstream = Upstream.configured()
-        return None if upstream is None else upstream.identity
 
     def _ask(self, op: str, seconds: float, **fields: Any) -> Any:
         if self._worker is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from task_defs.sources.columnar import read_lance, read_parquet
 from task_defs.sources.hub import read_hub
 from task_defs.sources.jsonl import read_jsonl
 from task_defs.sources.locate import Found, data_folders, data_roots_from_env, locate
+from task_defs.sources.revision import downloaded, on_hub
 
 _READERS: dict[str, Callable[[Path], Docs]] = {
     "jsonl": read_jsonl,
@@ -34,17 +36,19 @@ def open_source(task: TaskDef, data_roots: Sequence[str | Path] | None = None) -
     if task.docs is not None:
         folder = next((p for p in data_folders(task, roots) if p.is_dir()), task.folder)
         docs = task.docs
-        return Source(folder, docs.name, lambda: _rows(task, folder, _from_function(task, docs, folder)))
+        read = lambda: _rows(task, folder, _from_function(task, docs, folder))  # noqa: E731
+        return Source(folder, docs.name, read, lambda: downloaded(folder))
     found = locate(task, roots)
     origin = ", ".join(file.name for file in found.files) or found.path
-    if found.root is None and task.dataset_revision:
-        origin += f"@{task.dataset_revision}"
-    return Source(found.root, origin, lambda: _rows(task, found.root, _docs(task, found)))
+    root = found.root
+    # Once: the rows that are read must be those of the commit that is told.
+    commit = cache(lambda: on_hub(found.path, task.dataset_revision) if root is None else downloaded(root))
+    return Source(root, origin, lambda: _rows(task, root, _docs(task, found, commit)), commit)
 
 
-def _docs(task: TaskDef, found: Found) -> Docs:
+def _docs(task: TaskDef, found: Found, commit: Callable[[], str | None]) -> Docs:
     if found.kind == "huggingface":
-        yield from read_hub(task, found)
+        yield from read_hub(task, found, commit() if found.root is None else None)
     for file in found.files:
         yield from _READERS[found.kind](file)
 

@@ -36,16 +36,21 @@ class Source:
     """Where a task's rows come from.
 
     root:   the folder that paths of media start from; None where there is no folder.
-    origin: the files, or the hub id with its revision, as provenance shows it.
+    origin: the files, or the hub id.
     """
 
     root: Path | None
     origin: str
     _read: Callable[[], Iterator[Row]]
+    _revision: Callable[[], str | None] = lambda: None
 
     def rows(self) -> Iterator[Row]:
         """All rows in order, read as they are asked for; each call begins anew."""
         return self._read()
+
+    def revision(self) -> str | None:
+        """The commit of the data set on the hub that these rows are of; None where it is not known."""
+        return self._revision()
 
 
 def row_by_row(table: Any, place: str) -> Docs:

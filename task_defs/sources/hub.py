@@ -11,9 +11,10 @@ from task_defs.sources.base import Docs
 from task_defs.sources.locate import Found, how_to_get
 
 
-def read_hub(task: TaskDef, found: Found) -> Docs:
+def read_hub(task: TaskDef, found: Found, commit: str | None = None) -> Docs:
     """Rows in streaming mode, media columns undecoded: {"bytes", "path"} as they are stored.
 
+    commit: the one that the task's revision stands for, where it is known.
     Raises TaskError, which says how to get the data onto this machine.
     """
     path, local = found.path, found.root is not None
@@ -29,7 +30,7 @@ def read_hub(task: TaskDef, found: Found) -> Docs:
         stream: Any = datasets.load_dataset(
             path,
             name=task.dataset_name,
-            revision=None if local else task.dataset_revision,
+            revision=None if local else commit or task.dataset_revision,
             split=task.test_split,
             data_files=files,
             streaming=True,
@@ -68,9 +69,10 @@ def _by_hand(task: TaskDef, found: Found) -> str:
     folder = task.data_folder or task.task
     places = "; ".join(found.tried) or "EVAL_DATA names no folder"
     where = f"Nor are they on this machine ({places}). "
-    if how := how_to_get(task):
-        return f"{where}Put the files into a folder '{folder}' of one that EVAL_DATA names{how}"
     revision = f" --revision {task.dataset_revision}" if task.dataset_revision else ""
+    if how := how_to_get(task):
+        pinned = f"\n  (the task's revision of the data: hf download{revision})" if revision else ""
+        return f"{where}Put the files into a folder '{folder}' of one that EVAL_DATA names{how}{pinned}"
     return (
         f"{where}Download them where there is a connection, and put them into a folder '{folder}' of one that "
         f"EVAL_DATA names:\n"

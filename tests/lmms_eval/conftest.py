@@ -19,8 +19,6 @@ _GIVEN = os.environ.get("EVAL_LMMS_PYTHON") or str(ROOT / ".venv-lmms/bin/python
 @pytest.fixture
 def lmms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Installed]:
     """The installed lmms-eval; the tests that need it are skipped where there is none."""
-    for name in ("URL", "MODEL", "KEY_FROM"):
-        monkeypatch.delenv(f"EVAL_LMMS_JUDGE_{name}", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     if not Path(_GIVEN).is_file():
         pytest.skip("lmms-eval is not installed: `make lmms`, or EVAL_LMMS_PYTHON")

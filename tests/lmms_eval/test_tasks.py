@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
+from eval_assets.pipeline.cell import record_of
 from eval_assets.pipeline.ingest import ingest, media_of
+from eval_assets.pipeline.judging import JudgingIncomplete
+from eval_assets.pipeline.planning import need_of
 from eval_assets.pipeline.questions import questions
+from eval_assets.pipeline.scoring import scores_of
 from judges import get_judge
 from task_defs import TaskError, judge_spec, load_task
 from task_defs.lmms_eval import leaves, task_names
+from task_defs.lmms_eval.endpoint import Endpoint
+from tests.conftest import Reply
 from tests.lmms_eval import local_data
+from tests.pipeline.conftest import Bench
 
 
 def verdicts(task, items, texts):
@@ -94,7 +103,7 @@ def grade(doc, results):
     if doc["question"] == "net":
         import socket
         socket.create_connection(("192.0.2.1", 80), timeout=1)
-    if doc["question"] == "ask":
+    if doc["question"].startswith("ask"):
         import openai
         try:
             asked = [{"role": "user", "content": results[0]}]
@@ -155,18 +164,39 @@ def test_what_a_function_does_wrong_stays_with_its_item(own, store, monkeypatch)
     assert all(v.unscored.startswith("judge error") for k, v in found.items() if k not in ("fine", "key"))
 
 
-def test_judge_questions_go_where_the_user_says_and_are_asked_once(own, store, endpoint, monkeypatch):
-    task = own("ask")
-    ingest(task, store)
-    items = [q.item for q in asked(store, task)]
-    (closed,) = verdicts(task, items, ["is it?"])
-    assert closed.unscored.startswith("judge not configured")  # though the function caught it and said 0
-    monkeypatch.setenv("EVAL_LMMS_JUDGE_URL", endpoint.url)
-    monkeypatch.setenv("EVAL_LMMS_JUDGE_MODEL", "my-judge")
-    before = len(endpoint.seen)
-    assert [v.score for _ in range(2) for v in verdicts(task, items, ["is it?"])] == [1.0, 1.0]
-    assert len(endpoint.seen) == before + 1
-    assert endpoint.seen[-1].body["model"] == "my-judge"
+def test_judge_questions_go_to_the_judge_model_within_its_budget(own, store, endpoint, tmp_path, monkeypatch):
+    """Through the whole chain: nobody behind the door, a judge with a budget, one with more of it."""
+    config = tmp_path / "evals.yaml"
+    config.write_text("{}")
+    monkeypatch.setenv("EVAL_CONFIG", str(config))
+    task, bench = own(*(f"ask {n}" for n in range(4))), Bench(store, endpoint)
+    endpoint.answer = lambda request, number: Reply("yes" if request.body["model"] == "my-judge" else request.text)
+
+    def configured(**limits):
+        entry = {"model": "openai", "source": "my-judge", **endpoint.args(max_retries=0), **limits}
+        config.write_text(yaml.safe_dump({"judge_models": {"lmms_eval": entry}}))
+
+    def asked():
+        return [seen.text for seen in endpoint.seen if seen.body["model"] == "my-judge"]
+
+    assert {row["unscored"].partition(":")[0] for row in bench.scored(task)} == {"judge not configured"}
+    assert need_of(store, "m", task).stage == "statistical_report"
+    configured(max_total_tokens=20)  # the stand-in counts 9 tokens a question
+    assert need_of(store, "m", task).stage == "judge_scores", "who judges is part of the scores"
+    with pytest.raises(JudgingIncomplete, match=r"judge lmms_eval: the budget of this run is spent: 18 of"):
+        bench.scored(task)
+    assert len(asked()) == 2
+    scores = scores_of(store, "m", task.task).dataset().to_table().to_pylist()
+    assert [row["score"] for row in scores[:2]] == [1.0, 1.0]
+    assert all(row["unscored"].startswith("judge not reached: lmms_eval: the budget") for row in scores[2:])
+    configured(max_total_tokens=1000, price_in=1, price_out=2)
+    assert [row["score"] for row in bench.scored(task)] == [1.0] * 4
+    assert sorted(asked()) == [f"ask {n}" for n in range(4)], "what was answered is not asked again"
+    spent = json.loads(record_of(store, bench.cell(task), "scores")["details"])["judging"]["lmms_eval"]
+    assert spent == {
+        "asked": 2, "reused": 2, "prompt_tokens": 14, "completion_tokens": 4, "cost": pytest.approx(22e-6),
+    }  # fmt: skip
+    assert Endpoint.behind is None, "the door is closed when a cell is judged"
 
 
 def test_a_definition_that_changed_is_another_one(own):

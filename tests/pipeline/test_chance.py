@@ -69,3 +69,19 @@ def test_the_catalogue_says_what_guessing_gets():
     assert load_task("pope").metadata["chance"]["f1_macro"] == 0.503
     assert load_task("mathvision").metadata["chance_free_form"] == 0
     assert load_task("mathvision_testmini").metadata["chance_free_form"] == 0
+
+
+def test_a_field_of_the_rows_may_say_it_and_is_averaged_as_the_metric_is(bench, folder, rows):
+    folder.rows([{**row, "kind": kind, "guess": guess} for row, kind, guess in zip(
+        rows(3), ("a", "a", "b"), (0.2, 0.4, 0.9), strict=True)])  # fmt: skip
+    more = {"judge": "exact", "report_by": ["kind"], "metadata": {"chance_field": "guess"}}
+    metrics = [{"metric": "accuracy", "name": "macro", "macro_over": "kind"}, {"metric": "accuracy"}]
+    found = chances(bench.report(folder.task(**more, metric_list=metrics)))
+    assert found == {"macro": pytest.approx((0.3 + 0.9) / 2), "accuracy": pytest.approx(0.5)}
+
+
+@pytest.mark.parametrize("guess", [None, 2, "half"])
+def test_a_row_that_says_no_level_is_named(bench, folder, rows, guess):
+    task = folder.rows([{**row, "guess": guess} for row in rows(1)]).task(metadata={"chance_field": "guess"})
+    with pytest.raises(TaskError, match=r"chance_field \(guess, item q0\) must be a number from 0 to 1"):
+        bench.report(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,39 @@ def test_a_prompt_file_of_the_tasks_folder_is_part_of_the_judge(judged: Judged) 
     judged.scored(judged.task(prompt="rate.j2", scale=[0, 5], read="number"))
     assert {seen.body["model"] for seen in judged.endpoint.seen[before:]} == {"judge"}
     assert len(judged.endpoint.seen) == before + 6
+
+
+def test_a_judge_with_media_sees_each_items_picture_once_and_as_it_is(judged: Judged, rows: Any) -> None:
+    names = [judged.folder.picture(f"{number}.png", number) for number in range(2)]
+    judged.folder.rows([{**row, "image": names[i % 2]} for i, row in enumerate(rows(4))])
+    urls = ["data:image/png;base64," + base64.b64encode((judged.folder.path / n).read_bytes()).decode() for n in names]
+
+    def task(**judge: Any) -> Any:
+        return judged.folder.task(judge={"name": "llm", **judge}, doc_to_visual="image")
+
+    judged.scored(task())
+    assert [seen.pictures for seen in judged.asked_of_judges()] == [[]] * 4, "it sees none unless it is to"
+    scores = judged.scored(task(media=True, system="You grade."))
+    assert [row["score"] for row in scores] == [1] * 4
+    asked = judged.asked_of_judges()[4:]
+    shown = {seen.text[seen.text.index("Question ") :][:10]: seen.pictures for seen in asked}
+    assert shown == {f"Question {i}": [urls[i % 2]] for i in range(4)}
+    parts = asked[0].body["messages"][1]["content"]
+    assert [part["type"] for part in parts] == ["image_url", "text"]
+    before = len(judged.endpoint.seen)
+    judged.scored(task(media=True, system="You grade."))
+    assert len(judged.endpoint.seen) == before
+
+
+def test_a_judge_that_cannot_see_what_it_is_to_see_scores_nothing(judged: Judged, rows: Any) -> None:
+    judged.folder.picture("0.png", 0)
+    (judged.folder.path / "a.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt ")
+    judged.folder.rows([{**row, "image": name} for row, name in zip(rows(2), ("0.png", "a.wav"), strict=True)])
+    task = judged.folder.task(judge={"name": "llm", "media": True}, doc_to_visual="image")
+    scores = judged.scored(task)
+    assert scores[0]["score"] == 1
+    assert scores[1]["unscored"].startswith("judge error: it is shown pictures only, and the item has audio/")
+    assert len(judged.asked_of_judges()) == 1
 
 
 def test_pairs_are_asked_in_both_orders_against_another_checkpoints_answers(judged: Judged) -> None:

@@ -230,11 +230,11 @@ def test_frames_of_a_video_are_sent_in_order_and_decoded_once_for_all_questions(
     bench, folder, rows, endpoint, monkeypatch
 ):
     pytest.importorskip("av")
-    from resources import video as videos
+    from resources import media
 
     decoded: list[str] = []
-    plain = videos.frames_of
-    monkeypatch.setattr(videos, "frames_of", lambda file, name, **s: decoded.append(name) or plain(file, name, **s))
+    plain = media.frames_of
+    monkeypatch.setattr(media, "frames_of", lambda file, name, **s: decoded.append(name) or plain(file, name, **s))
     for n in range(3):
         (folder.path / f"{n}.mp4").write_bytes(video(50, salt=100 * n))
     data = [{**row, "video": f"{i % 3}.mp4"} for i, row in enumerate(rows(150))]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from resources.video import BadVideo, frame_numbers, frames_of
+from resources.sampling import frame_numbers
+from resources.video import BadVideo, frames_of
 from task_defs import RenderError, TaskError, compile_task, prompt_digest
 from task_defs.window import seconds
 from tests.pipeline.test_requests import inputs, media_of
@@ -63,11 +64,11 @@ def test_a_part_of_a_real_video_has_the_frames_that_decoding_all_of_it_gives():
 
 def test_questions_on_parts_of_one_video_get_each_their_own_frames(bench, folder, rows, endpoint, monkeypatch):
     pytest.importorskip("av")
-    from resources import video as videos
+    from resources import media
 
     decoded: list[dict] = []
-    plain = videos.frames_of
-    monkeypatch.setattr(videos, "frames_of", lambda file, name, **s: decoded.append(s) or plain(file, name, **s))
+    plain = media.frames_of
+    monkeypatch.setattr(media, "frames_of", lambda file, name, **s: decoded.append(s) or plain(file, name, **s))
     (folder.path / "v.mp4").write_bytes(video(100))
     times = [("00:00:01", "00:00:02"), (None, "00:00:01"), ("00:00:03", None), ("00:00:01", "00:00:02")]
     data = [
@@ -114,7 +115,7 @@ def test_a_part_that_ends_before_it_begins_is_told_with_its_item(folder):
     ("spec", "words"),
     [
         ({"mode": "native", "end": "end"}, "a native video is sent whole"),
-        ({"end": "end"}, "either num_frames or fps"),
+        ({"end": "end"}, "one of num_frames, fps"),
         ({"num_frames": 2, "end": "{{ end"}, "not Jinja"),
         ({"num_frames": 2, "ende": "end"}, "unknown field"),
     ],

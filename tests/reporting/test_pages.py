@@ -159,6 +159,14 @@ def test_breakdowns_show_each_category_with_its_interval(make):
     assert "topology 0 n/a" in text
 
 
+def test_an_ordered_field_is_drawn_as_a_curve_unless_a_value_is_no_number(make):
+    parts = {level: {"accuracy": make.metric(0.5)} for level in ("1", "2")}
+    for by, curved in ((parts, True), ({**parts, "hard": parts["1"]}, False)):
+        report = make.cell_report(by={"level": by}, ordered=["level"])
+        page = checkpoint_page(make.checkpoint_data(tasks={"maths": report}))
+        assert ("accuracy by level, in percent. level 1: 50.0" in page) == curved
+
+
 def test_the_baseline_line_is_drawn_only_on_the_same_items(make):
     same = make.checkpoint_data(comparisons={"baseline": [make.comparison(0.1, 0.01, b="qwen")]}, baseline="qwen")
     fewer = make.checkpoint_data(

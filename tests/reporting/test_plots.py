@@ -5,7 +5,14 @@ from xml.etree import ElementTree
 import pytest
 
 from eval_assets.reporting.axes import padded, ticks
-from eval_assets.reporting.plots import difference_plot, interval_plot, interval_strip, learning_curve
+from eval_assets.reporting.plots import (
+    breakdown_plot,
+    difference_plot,
+    frames_curve,
+    interval_plot,
+    interval_strip,
+    learning_curve,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -134,3 +141,44 @@ def test_a_range_holds_every_value():
     low, high = padded([-2.0, 99.9, math.nan], within=(0, 100))
     assert low == -2.0
     assert high == 100
+
+
+def part(labels, *, ordered=True):
+    overall = {**row("all", 0.5), "strong": True}
+    rows = [row(label, 0.9 - 0.1 * i) for i, label in enumerate(labels)]
+    return {"field": "difficulty", "lead": "mra", "plotted": [overall, *rows], "ordered": ordered}
+
+
+def test_an_ordered_field_is_a_curve_over_its_values():
+    svg = breakdown_plot(part(["1", "2", "5"]))
+    dots = shapes(svg, "dot")
+    places = [float(d.get("cx")) for d in dots]
+    assert places == sorted(places)
+    assert places[2] - places[1] > 2 * (places[1] - places[0]), "5 is as far from 2 as numbers are"
+    assert [float(d.get("cy")) for d in dots] == sorted(float(d.get("cy")) for d in dots), "it falls"
+    assert len(shapes(svg, "bar")) == 3
+    assert {"difficulty", "mra, %"} <= set(texts(svg))
+    assert len(shapes(svg, "ref")) == 1
+    assert not shapes(svg, "reftext"), "the caption says what is dashed: a label would lie on a point"
+    assert "difficulty 5: 70.0" in svg
+
+
+def test_a_field_without_order_and_one_value_alone_are_forest_plots():
+    for given in (part(["1", "2"], ordered=False), part(["1"])):
+        assert "all" in texts(breakdown_plot(given))
+
+
+def test_an_ordered_field_without_any_score_says_so():
+    unknown = {"label": "1", "value": math.nan, "ci_low": math.nan, "ci_high": math.nan}
+    given = {**part(["1", "2"]), "plotted": [row("all", math.nan), unknown, {**unknown, "label": "2"}]}
+    assert "no score by difficulty" in breakdown_plot(given)
+
+
+def test_twice_the_frames_are_one_step_to_the_right():
+    points = [{**row("", 0.2 + 0.1 * i), "frames": frames} for i, frames in enumerate((8, 16, 64, 2048))]
+    points[2] |= {"value": math.nan, "ci_low": math.nan, "ci_high": math.nan}
+    svg = frames_curve(points, "accuracy", (0.0, 1.0))
+    first, second, last = (float(dot.get("cx")) for dot in shapes(svg, "dot"))
+    assert last - first == pytest.approx(8 * (second - first), abs=1)
+    assert {"8", "16", "64", "2,048"} <= set(texts(svg))
+    assert len(shapes(svg, "line")) == 1, "no line across what is not known"

@@ -38,6 +38,7 @@ def test_bytes_are_the_same_object_where_nothing_is_asked_or_nothing_is_to_be_do
 
 @given(SIDES, SIDES, st.integers(1, 10**8))
 @example(100_000, 1, 100)
+@example(1814, 1814, 1_000_000)
 @example(1, 1, 1)
 def test_no_picture_has_more_pixels_than_the_limit(width, height, most):
     w, h = size_within((width, height), None, most)

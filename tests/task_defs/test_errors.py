@@ -52,6 +52,7 @@ APPENDED = {
         ":8: metric_list.1.metric: this field is required in each entry of metric_list"
     ),
     "metric_list:\n  - {metric: f1}\n  - {metric: f1}": ":8: metric_list.1.name: 'f1' stands here twice",
+    "ordered: [level]": ":6: ordered.0: 'level' must also stand in report_by",
     "metric_list:\n  - metric: f1\n    macro_over: kind": (
         ":8: metric_list.0.macro_over: 'kind' must also stand in report_by"
     ),

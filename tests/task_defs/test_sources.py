@@ -171,12 +171,45 @@ def test_the_hub_out_of_reach_says_how_to_get_the_data(monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     task = made(dataset_path="nobody/birds", dataset_revision="abc")
     source = open_source(task, ["/nowhere/data"])
-    assert source.origin == "nobody/birds@abc"
+    assert (source.origin, source.revision()) == ("nobody/birds", None)
     with pytest.raises(TaskError) as caught:
         list(source.rows())
     said = str(caught.value).splitlines()
     assert "on this machine (/nowhere/data/birds: not there)" in said[1]
     assert said[3] == "  hf download nobody/birds --repo-type dataset --revision abc --local-dir $EVAL_DATA/birds"
+
+
+def test_the_commit_that_is_read_is_the_one_that_is_told(monkeypatch):
+    """There is no hub here: a branch that moves between two questions stands in for it."""
+    datasets, hub = pytest.importorskip("datasets"), pytest.importorskip("huggingface_hub")
+    asked, read = [], []
+
+    def dataset_info(self, path, revision, timeout):
+        asked.append((path, revision))
+        return type("Info", (), {"sha": f"{len(asked):040x}"})
+
+    class Rows(list):
+        def decode(self, on):
+            return self
+
+    monkeypatch.setattr(hub.HfApi, "dataset_info", dataset_info)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: read.append(k["revision"]) or Rows([{"q": "x"}]))
+    for revision, commit in ((None, f"{1:040x}"), ("video", f"{2:040x}"), ("a" * 40, "a" * 40)):
+        source = open_source(made(dataset_path="nobody/birds", dataset_revision=revision), [])
+        assert [row.doc for row in source.rows()] == [{"q": "x"}]
+        assert source.revision() == read[-1] == commit
+    assert asked == [("nobody/birds", None), ("nobody/birds", "video")], "a commit is not asked for"
+
+
+@pytest.mark.parametrize(("commits", "told"), [("aa", "a" * 40), ("ab", None), ("", None)])
+def test_the_commit_of_a_download_is_what_hf_download_noted(write, tmp_path, commits, told):
+    write("birds/data/rows.jsonl", '{"q": "x"}')
+    for number, commit in enumerate(commits):
+        write(f"birds/.cache/huggingface/download/data/{number}.metadata", f"{commit * 40}\netag\n1.5\n")
+    assert (
+        open_source(made(dataset_path=str(tmp_path / "birds"), data_files={"test": "data/*.jsonl"}), []).revision()
+        == told
+    )
 
 
 def test_without_the_datasets_package_the_command_is_told(monkeypatch):

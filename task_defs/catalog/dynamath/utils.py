@@ -28,14 +28,27 @@ def variants(docs: Iterator[dict[str, Any]], root: Path, task: Any) -> Iterator[
 
 def score(item: Any, text: str) -> dict[str, Any]:
     """Right or wrong: a float within 0.001, the letter of an option, or an answer that is part of the label."""
-    kind, label = item.doc["answer_type"], str(item.target)
-    answer = _read(_short_answer(text), kind)
-    if answer is None:
-        answer = _read(_json_part(text), kind)
+    answer = known(item, text)
     if answer is None:
         # Where nothing can be read the published rule still looks for the letter at the very beginning.
-        right = kind == "multiple choice" and label in _json_part(text)[:3].upper()
+        right = item.doc["answer_type"] == "multiple choice" and str(item.target) in _json_part(text)[:3].upper()
         return {"score": float(right), "flags": ["no_answer"]}
+    return compare(item, answer)
+
+
+def known(item: Any, text: str) -> str | None:
+    """The short answer of a response in JSON, or the response itself where it can be read as one."""
+    kind = item.doc["answer_type"]
+    answer = _read(_short_answer(text), kind)
+    return _read(_json_part(text), kind) if answer is None else answer
+
+
+def compare(item: Any, short: str) -> dict[str, Any]:
+    """The same of a short answer alone."""
+    kind, label = item.doc["answer_type"], str(item.target)
+    answer = _read(short, kind)
+    if answer is None:
+        return {"score": 0.0, "flags": ["no_answer"]}
     if kind == "float":
         right = abs(float(answer) - float(label)) <= 0.001
     elif kind == "multiple choice":

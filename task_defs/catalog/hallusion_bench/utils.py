@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from judges.reply import Unreadable
+from judges.verdict import Verdict
+
 _ANSWERS = {"0": "no", "1": "yes"}
 _KINDS = {"0": "no figure", "1": "original figure", "2": "manipulated figure"}
 
@@ -23,3 +26,14 @@ def groups(docs: Iterator[dict[str, Any]], root: Path, task: Any) -> Iterator[di
             "kind": _KINDS[str(doc["visual_input"])],
             "answer": _ANSWERS.get(str(doc["gt_answer"])),
         }
+
+
+def graded(item: Any, said: str) -> dict[str, Any] | Verdict:
+    """A grade as the authors count it. Of a question of the category VS without a figure, not to know is right."""
+    text = said.lower()
+    unclear = "unclear" in text and "correct" not in text
+    if not unclear and "correct" not in text:
+        return Verdict.not_scored(str(Unreadable.no_verdict(said, "correct, incorrect or unclear")))
+    forgiven = item.doc["category"] == "VS" and str(item.doc["figure_id"]) == "0"
+    right = forgiven if unclear else "incorrect" not in text
+    return {"score": float(right), "unclear": float(unclear)}

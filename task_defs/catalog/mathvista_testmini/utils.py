@@ -1,8 +1,11 @@
 """Rows and answers of MathVista."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from rapidfuzz.distance import Levenshtein
 
 from judges.extract import boxed, stated_answer
 from judges.numerals import find_numbers
@@ -25,6 +28,44 @@ def score(item: Any, text: str) -> dict[str, Any]:
     if answer is None:
         return {"score": 0.0, "flags": ["no_answer"]}
     return {"score": float(answer == str(item.target).strip()), "answer": answer}
+
+
+def known(item: Any, text: str) -> str | None:
+    """What a response is by itself, so that no model need extract it: an option's text, or a number."""
+    if item.doc["question_type"] == "multi_choice":
+        return text if text in item.choices else None
+    number = {"integer": int, "float": float}.get(item.doc["answer_type"])
+    try:
+        return None if number is None else str(number(text))
+    except ValueError:
+        return None
+
+
+def compare(item: Any, extraction: str) -> dict[str, Any]:
+    """What a model extracted, brought into the form of the label as the authors' script does, equal to it."""
+    answer = _normalised(item, extraction.strip())
+    if answer is None:
+        return {"score": 0.0, "flags": ["no_answer"]}
+    return {"score": float(answer == str(item.target).strip()), "answer": answer}
+
+
+def _normalised(item: Any, extraction: str) -> str | None:
+    doc = item.doc
+    if doc["question_type"] == "multi_choice":
+        named = re.search(r"\(([a-zA-Z])\)", extraction)
+        letter = named[1].upper() if named else extraction
+        place = ord(letter) - ord("A") if len(letter) == 1 else -1
+        if 0 <= place < len(item.choices):
+            return str(item.choices[place])
+        return str(min(item.choices, key=lambda choice: Levenshtein.distance(letter, choice)))
+    try:
+        if doc["answer_type"] == "integer":
+            return str(int(float(extraction)))
+        if doc["answer_type"] == "float":
+            return str(round(float(extraction), int(doc["precision"] or 0)))
+    except (ValueError, OverflowError):
+        return None
+    return extraction
 
 
 def _answer(item: Any, text: str) -> str | None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from PIL import Image
 
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+_SOUNDS = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 
 
 def opened(path: str) -> datasets.Dataset:
@@ -46,6 +47,10 @@ def _is_picture(data: bytes) -> bool:
     return data.startswith(_PICTURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
+def _is_sound(data: bytes) -> bool:
+    return data.startswith(_SOUNDS) or (data[:4] == b"RIFF" and data[8:12] == b"WAVE")
+
+
 def undecoded(found: datasets.Dataset) -> datasets.Dataset:
     """The same rows with the bytes of their pictures."""
     for name, feature in found.features.items():
@@ -78,6 +83,9 @@ class Held:
     def __init__(self, doc: dict, raw: dict) -> None:
         self.media: list[dict] = []
         self._own = [pair for name in raw for pair in _pairs(doc.get(name), raw[name])]
+        # lmms-eval's chat messages name a sound of the row, bytes and all, by its path, as a video.
+        named = [one for value in raw.values() for one in _held(value)]
+        self._named = {path: data for path, data in named if all(d == data for p, d in named if p == path)}
 
     def add(self, kind: str, value) -> str:
         """Keep one medium; returns its kind: image, video or audio."""
@@ -93,6 +101,9 @@ class Held:
         if isinstance(value, dict) and ("video_start" in value or "video_end" in value):
             raise ValueError("a part of a video (video_start, video_end) is not supported here")
         path = value.get("path") or value.get("url") if isinstance(value, dict) else value
+        if isinstance(path, str) and (data := self._named.get(path)) is not None:
+            self.media.append(_inline(data, path))
+            return "audio" if _is_sound(data) else kind
         if isinstance(path, str):
             self.media.append({"path": os.path.abspath(os.path.expanduser(path))})
             return kind
@@ -135,6 +146,15 @@ def _pairs(doc, raw):
     elif isinstance(doc, list) and isinstance(raw, list):
         for d, r in zip(doc, raw, strict=False):
             yield from _pairs(d, r)
+
+
+def _held(raw):
+    """(path, bytes) of each medium in a field that has both."""
+    if isinstance(raw, dict) and set(raw) == {"bytes", "path"} and raw["bytes"] and raw["path"]:
+        yield raw["path"], raw["bytes"]
+    elif isinstance(raw, list):
+        for one in raw:
+            yield from _held(one)
 
 
 def _inline(data: bytes, path: str) -> dict:
