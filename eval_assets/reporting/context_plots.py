@@ -79,6 +79,10 @@ def _labels(wanted: Sequence[tuple[float, str, str]]) -> list[str]:
     placed: list[list[Any]] = [[at, said, look] for at, said, look in sorted(wanted)]
     for above, below in pairwise(placed):
         below[0] = max(below[0], above[0] + _APART)
+    lowest = _HEIGHT - _BOTTOM
+    for entry in reversed(placed):  # and up again where that led below the axis
+        entry[0] = min(entry[0], lowest)
+        lowest = entry[0] - _APART
     left, parts = WIDTH - _RIGHT + 12, []
     for at, said, look in placed:
         if look == "reftext":

@@ -41,6 +41,14 @@ def test_curves_have_their_budgets_below_and_their_names_beside():
     assert min(b - a for a, b in pairwise(beside)) >= 13.9, "names do not touch"
 
 
+def test_names_of_curves_that_lie_on_the_axis_stay_above_it():
+    level = [curve(policy, (2, 0.0), (8, 0.0)) for policy in ("window", "thinning", "changes")]
+    svg = budget_curves([*level, curve("all", (None, 0.0))], METRIC)
+    beside = [float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>(?:window|thinning|changes|all)<', svg)]
+    assert len(beside) == 4
+    assert max(beside) <= 212
+
+
 def test_what_is_not_known_is_not_drawn():
     svg = budget_curves([curve("window", (2, None), (4, 0.5))], METRIC)
     assert svg.count("<circle") == 2, "one point, and the mark beside the name"
