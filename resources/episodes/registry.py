@@ -14,6 +14,8 @@ from resources.models.base import ModelUnusable
 # name: class, and the extra of eval-assets that brings what it needs.
 _PLAYERS = {
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
+    "gymnasium": ("resources.episodes.gymnasium:GymnasiumPlayer", "agents"),
+    "minigrid": ("resources.episodes.minigrid:MiniGridPlayer", "agents"),
 }
 
 
