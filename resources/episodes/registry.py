@@ -15,6 +15,7 @@ from resources.models.base import ModelUnusable
 _PLAYERS = {
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
     "gymnasium": ("resources.episodes.gymnasium:GymnasiumPlayer", "agents"),
+    "miniworld": ("resources.episodes.miniworld:MiniWorldPlayer", "agents"),
     "minigrid": ("resources.episodes.minigrid:MiniGridPlayer", "agents"),
 }
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,12 @@ def test_a_killed_run_goes_on_in_the_same_world_and_leaves_no_process(bench, fol
     outcomes = [json.loads(row["text"]) for row in cell.outputs(bench.store).answers() if not row["step"]]
     assert len(outcomes) == 4
     assert sum(o["steps"] for o in outcomes) == len(turns)
+
+
+@pytest.mark.skipif(find_library("EGL") is None, reason="MiniWorld draws by EGL: libegl1")
+def test_the_oracle_finds_the_box_in_three_dimensions(store):
+    """A real MiniWorld, drawn off-screen; the pictures differ from step to step."""
+    cell, report = play(store, level("miniworld_one_room"), "oracle", limit=2)
+    assert (report["coverage"], report["metrics"]["success"]["value"], report["metrics"]["spl"]["value"]) == (1, 1, 1)
+    steps = steps_of(store, cell).of("seed-000", 0)
+    assert len({s["media"][0] for s in steps}) == len(steps)

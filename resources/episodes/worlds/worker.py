@@ -21,6 +21,7 @@ from resources.episodes.worlds.world import SetupFaulty, View, World
 WORLDS = {
     "gymnasium": "resources.episodes.worlds.world:World",
     "minigrid": "resources.episodes.worlds.minigrid:MiniGridWorld",
+    "miniworld": "resources.episodes.worlds.miniworld:MiniWorldWorld",
 }
 
 

@@ -50,8 +50,8 @@ class World:
         """
         import gymnasium
 
-        self.prepare()
         try:
+            self.prepare()
             kwargs = {"render_mode": "rgb_array", **options.get("make", {})}
             self.env = gymnasium.make(env, disable_env_checker=True, **kwargs)
         except (gymnasium.error.Error, ImportError, TypeError) as error:
