@@ -26,6 +26,8 @@ _LOOKS = {
     "bar": 'stroke="#0072b2" stroke-width="1.5"',
     "dot": 'fill="#0072b2" stroke="#0072b2" stroke-width="1.5"',
     "hollow": 'fill="#ffffff" stroke="#0072b2" stroke-width="1.5"',
+    "third": 'fill="#d55e00" stroke="#d55e00" stroke-width="1.5"',
+    "column": 'fill="#0072b2"',
     "ref": 'stroke="#d55e00" stroke-width="1.25" stroke-dasharray="5 3"',
     "reftext": 'fill="#b34f00" stroke="#ffffff" stroke-width="4" stroke-linejoin="round" paint-order="stroke"',
 }
@@ -49,6 +51,12 @@ def path(at: Sequence[tuple[float, float]]) -> str:
 def dot(look: str, x: float, y: float, said: str, radius: float = 3.5) -> str:
     title = f"<title>{_xml(said)}</title>" if said else ""
     return f'<circle class="pl-{look}" {_LOOKS[look]} cx="{x:.1f}" cy="{y:.1f}" r="{radius}">{title}</circle>'
+
+
+def bar(x: float, y: float, width: float, height: float, said: str) -> str:
+    """A column of a histogram."""
+    at = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.5):.1f}" height="{height:.1f}"'
+    return f'<rect class="pl-column" {_LOOKS["column"]} {at}><title>{_xml(said)}</title></rect>'
 
 
 def text(

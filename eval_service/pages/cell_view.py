@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from eval_assets.pipeline.cell import find_checkpoint
-from eval_assets.reporting import view
+from eval_assets.reporting import episodes, view
 from eval_assets.reporting.pages import figure
 from eval_assets.reporting.plots import interval_plot
 from eval_assets.reporting.words import LEVEL, count, decimal, engine, percent, tokens
@@ -32,6 +32,8 @@ def cell(store: Store, report: Data, checkpoint: str, task: TaskDef) -> Data:
             figures.append(figure(plot, f"{part['lead']} by {part['field']}; dashed: all items."))
     if shown := distribution(store, checkpoint, task.task, report["variant"]):
         figures.append(shown)
+    if block := report.get("episodes"):
+        figures += [figure(plot, said) for plot, said in episodes.figures(block)]
     primary = report["metrics"][report["primary"]]
     return {
         "report": report, "primary": view.score_cells(primary), "metric": report["primary"], "level": LEVEL,
