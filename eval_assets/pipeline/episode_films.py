@@ -32,7 +32,7 @@ def shown_films(store: Store, checkpoint: str, task: str) -> list[dict[str, Any]
     replays, found = Replays(store, checkpoint, task), []
     for item_id, sample in _examples(store, checkpoint, task):
         replay = next(r for r in replays.of(item_id) if r.sample == sample)
-        if any(step.picture for step in replay.steps):
+        if replay.filmed:
             gif = data_url(film_of(replays, replay, MOST))
             found.append(
                 {"item": item_id, "sample": sample, "said": replay.said, "steps": len(replay.steps), "gif": gif}

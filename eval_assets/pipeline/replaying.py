@@ -45,6 +45,11 @@ class Replay:
     steps: list[Step]
 
     @property
+    def filmed(self) -> bool:
+        """Whether there is anything to look at."""
+        return any(step.picture for step in self.steps)
+
+    @property
     def said(self) -> str:
         """How it ended, in words."""
         return self.end.replace("_", " ") if self.score is not None else f"unscored: {self.unscored}"

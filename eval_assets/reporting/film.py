@@ -76,7 +76,7 @@ def _scaled(picture: Image.Image) -> Image.Image:
 
     longest = max(picture.size)
     if longest <= _SIDE:
-        times = max(1, _SIDE // longest)
+        times = max(1, round(_SIDE / longest))
         return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
     share = 1.5 * _SIDE / longest
     if share >= 1:
