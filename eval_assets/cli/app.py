@@ -11,6 +11,7 @@ import typer
 from eval_assets.cli import (
     curve,
     engines,
+    episode,
     importing,
     judging,
     models,
@@ -44,6 +45,7 @@ app.command("compare")(showing.compare)
 app.command("power")(power.power)
 app.command("curve")(curve.curve)
 app.command("items")(showing.items)
+app.command("episode")(episode.episode)
 app.command("leaderboard")(showing.leaderboard)
 app.command("queue")(showing.queue)
 app.command("stability")(sampling.stability)

@@ -12,6 +12,7 @@ from eval_assets.gates import Against, cell_decisions
 from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.comparing import holm
 from eval_assets.pipeline.comparisons import comparisons_now
+from eval_assets.pipeline.episode_films import shown_films
 from eval_assets.pipeline.files import clean, report_name, write_json
 from eval_assets.pipeline.macro import macro_average, macro_difference
 from eval_assets.pipeline.metrics import marked
@@ -117,6 +118,7 @@ def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any
             for name, report in found.items()
         },
         "history": {name: _history(store, name, run) for name in found},
+        "films": {name: shown_films(store, key, name) for name, report in found.items() if "episodes" in report},
         "provenance": _provenance(point),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -56,7 +56,7 @@ class Episodes:
         self.step_media = MediaWriter(step_media_of(store, cell.task.task))
         self.stored, _ = stored_hashes(self.table)
         self.answered = self.table.lookup("item_id", "sample")
-        self.noted = {hash(identity) for identity in self.steps.identities()}
+        self.noted = {hash(identity) for identity in self.steps.identities("episode")}
         self.wanted = array("q")
         self.queue: asyncio.Queue[Instance | None] = asyncio.Queue()
         self.waiting: dict[str, tuple[Asked, asyncio.Future[Response]]] = {}
@@ -199,9 +199,9 @@ class Episodes:
 
     # --- what was seen and done ----------------------------------------------------------------
 
-    def is_new(self, asked: Asked) -> bool:
-        """Whether a step was not noted yet; it counts as noted from now on."""
-        identity = hash((asked.item_id, asked.sample, asked.step, asked.request_key))
+    def is_new(self, asked: Asked, episode: str) -> bool:
+        """Whether a step of this episode was not noted yet; it counts as noted from now on."""
+        identity = hash((asked.item_id, asked.sample, asked.step, asked.request_key, episode))
         new = identity not in self.noted
         self.noted.add(identity)
         return new

@@ -99,11 +99,12 @@ class Played:
         if self._latest is None:
             raise RuntimeError("a player noted an action before it asked for one")
         turn, media, asked = self._latest
-        if self._episodes.is_new(asked):
+        episode = self._asked.request_key
+        if self._episodes.is_new(asked, episode):
             messages = json.dumps([[m.role, m.parts] for m in turn.messages], ensure_ascii=False)
             self._noted.append(
                 {
-                    "item_id": asked.item_id, "sample": asked.sample, "step": asked.step,
+                    "item_id": asked.item_id, "sample": asked.sample, "episode": episode, "step": asked.step,
                     "request_key": asked.request_key, "messages": messages, "media": media,
                     "seen": json.dumps(dict(turn.seen), ensure_ascii=False), "action": action,
                     "reward": reward, "info": json.dumps(info, ensure_ascii=False),

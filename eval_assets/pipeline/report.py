@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eval_assets.pipeline.calibration import judging_block
 from eval_assets.pipeline.cell import Cell, finish, record_of
 from eval_assets.pipeline.chance import chance_definition, chance_levels
+from eval_assets.pipeline.episode_block import episode_block
 from eval_assets.pipeline.files import report_name, write_json
 from eval_assets.pipeline.human_labels import labels_version
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
@@ -93,6 +94,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         store, cell.checkpoint.key, cell.task.task, cell.variant.id, cell.gen_kwargs, cell.task.episode is not None
     )
     judging = judging_block(store, cell, items, metrics[0])
+    episodes = episode_block(store, cell)
     return {
         "checkpoint": cell.checkpoint.key,
         "task": cell.task.task,
@@ -112,6 +114,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         "coverage": items.coverage,
         **({"stability": stability} if stability else {}),
         **({"judging": judging} if judging else {}),
+        **({"episodes": episodes} if episodes else {}),
         **counts,
         "engine": _observed(store, cell),
         "scores_version": scores_record["version"],

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting import judging, overall, stability, view
+from eval_assets.reporting import episodes, judging, overall, stability, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import breakdown_plot, difference_plot, interval_plot, interval_strip, learning_curve
@@ -71,6 +71,7 @@ def _section(data: Data, task: str) -> dict[str, Any]:
         "breakdowns": view.breakdowns(report),
         "stability": _stability(report.get("stability")),
         "judging": _judging(report.get("judging")),
+        "films": data.get("films", {}).get(task, []),
         "flags": view.rates(report, "flags"),
         "unscored": view.rates(report, "unscored"),
         "bounds": view.bounds(report),
@@ -103,6 +104,8 @@ def _figures(data: Data, report: Data, history: list[Data]) -> list[dict[str, An
     for part in view.breakdowns(report):
         if len(part["rows"]) <= _MOST_PLOTTED:
             found.append(figure(breakdown_plot(part), f"{part['lead']} by {part['field']}; dashed: all items."))
+    if block := report.get("episodes"):
+        found += [figure(plot, said) for plot, said in episodes.figures(block)]
     return found
 
 

@@ -172,8 +172,9 @@ def _as_number(text: str) -> float:
 
 
 def metric_rows(report: Data) -> list[dict[str, Any]]:
-    """Rows for a forest plot of all metrics of a task."""
-    return [{"label": name, **m, "strong": name == report["primary"]} for name, m in report["metrics"].items()]
+    """Rows for a forest plot of a task's metrics, in percent: those in a unit of their own stand in the table only."""
+    metrics = report["metrics"].items()
+    return [{"label": name, **m, "strong": name == report["primary"]} for name, m in metrics if not m.get("own_unit")]
 
 
 def rates(report: Data, kind: str) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eval_assets.pipeline.item_scores import NotScored
+from eval_assets.pipeline.replaying import Replays
 from eval_service.pages.cell_items import Sample, Shown, show_items
 from eval_service.pages.view import target_text
 from resources.store import Store
@@ -25,10 +26,14 @@ def item(task: TaskDef, shown: Shown) -> dict[str, Any]:
     asked = shown.question
     media = [] if asked is None else [{"sha": m.sha, "kind": m.kind, "missing": m.missing} for m in asked.item.media]
     turns = [] if asked is None else [(m.role, _text(m.parts, len(media))) for m in asked.messages]
+    samples = [sample(s) for s in shown.samples]
+    if task.episode is not None:  # the text is the outcome as JSON, whose numbers stand beside it anyway
+        samples = [{**s, "text": "", "long": False} for s in samples]
     return {
+        "is_played": task.episode is not None,
         "id": shown.item_id, "position": shown.position, "media": media, "turns": turns,
         "target": "" if asked is None or asked.item.target is None else target_text(asked.item.target),
-        "choices": list(asked.item.choices or ()) if asked else [], "samples": [sample(s) for s in shown.samples],
+        "choices": list(asked.item.choices or ()) if asked else [], "samples": samples,
         "task": task.task, "judge_asks": task.judge["name"] in ("llm", "llm_extract", "llm_pairwise"),
     }  # fmt: skip
 
@@ -73,7 +78,8 @@ def over_checkpoints(store: Store, task: TaskDef, item_id: str) -> dict[str, Any
     if not found:
         return None
     sides = [(name, item(task, shown)) for name, shown in found.items()]
-    return {"item": sides[0][1], "task": task.task, "sides": sides, "findings": _findings(found)}
+    played = {name: Replays(store, name, task.task).of(item_id) for name in found} if task.episode else {}
+    return {"item": sides[0][1], "task": task.task, "sides": sides, "findings": _findings(found), "played": played}
 
 
 def _findings(found: dict[str, Shown]) -> list[dict[str, str]]:

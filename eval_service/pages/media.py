@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Path, Request
 from fastapi.responses import Response, StreamingResponse
 
+from eval_assets.pipeline.episodes import step_media_of
 from eval_assets.pipeline.ingest import media_of
 from eval_service.names import named_task
 from eval_service.pages.thumbnails import thumbnail
@@ -79,12 +80,15 @@ def _pieces(table: MediaTable, sha: str, first: int, last: int) -> Iterator[byte
 
 def _medium(request: Request, task: str, sha: str) -> tuple[MediaTable, str]:
     service: Service = request.app.state.service
-    uri = media_of(service.store, named_task(service, unslug(task))).uri
-    table = _table(uri, int(time.monotonic() / _FRESH))
-    try:
-        return table, table.mime(sha)
-    except KeyError:
-        raise HTTPException(404, "no such medium") from None
+    definition = named_task(service, unslug(task))
+    holders = [media_of(service.store, definition)]
+    if definition.episode is not None:  # what was seen on the way
+        holders.append(step_media_of(service.store, definition.task))
+    for holder in holders:
+        table = _table(holder.uri, int(time.monotonic() / _FRESH))
+        if sha in table:
+            return table, table.mime(sha)
+    raise HTTPException(404, "no such medium")
 
 
 @lru_cache(maxsize=16)

@@ -13,8 +13,10 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from eval_assets import results
+from eval_assets.pipeline.episode_films import film_of
 from eval_assets.pipeline.judgements import judgements_of
 from eval_assets.pipeline.learning_curve import curve_data
+from eval_assets.pipeline.replaying import Replays
 from eval_assets.reporting.curve import curve_page
 from eval_assets.reporting.pages import checkpoint_page
 from eval_assets.settings import load_settings
@@ -165,6 +167,27 @@ def judge_words(request: Request, checkpoint: str, task: str, item_id: str) -> R
     """What a judge that asks a model was shown of an item, and what it said."""
     found = judgements_of(_store(request), unslug(checkpoint), _task(request, task), items=[item_id])
     return page("_words.html.j2", words=found)
+
+
+@pages.get("/episodes/{checkpoint}/{task}/{item_id:path}")
+def episode_steps(request: Request, checkpoint: str, task: str, item_id: str, variant: str = "") -> Response:
+    """An item's episodes, step by step."""
+    key, name = unslug(checkpoint), _task(request, task).task
+    replays = Replays(_store(request), key, name, variant).of(item_id)
+    return page("_steps.html.j2", replays=replays, checkpoint=key, task=name, variant=variant)
+
+
+@pages.get("/films/{checkpoint}/{task}/{sample}/{item_id:path}")
+def episode_film(
+    request: Request, checkpoint: str, task: str, sample: int, item_id: str, variant: str = ""
+) -> Response:
+    """An episode as a GIF."""
+    key, name = unslug(checkpoint), _task(request, task).task
+    replays = Replays(_store(request), key, name, variant)
+    found = next((r for r in replays.of(item_id) if r.sample == sample and r.filmed), None)
+    if found is None:
+        raise HTTPException(404, f"{key} has no film of item {item_id!r} of {name}, sample {sample}")
+    return Response(film_of(replays, found), media_type="image/gif", headers=SAFE_HEADERS)
 
 
 @pages.get("/flips/{task}")

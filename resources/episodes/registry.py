@@ -17,6 +17,9 @@ _PLAYERS = {
     "miniwob": ("resources.episodes.web.player:MiniWobPlayer", "web"),
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
     "stream": ("resources.episodes.stream:StreamPlayer", "video"),
+    "gymnasium": ("resources.episodes.gymnasium:GymnasiumPlayer", "agents"),
+    "miniworld": ("resources.episodes.miniworld:MiniWorldPlayer", "agents"),
+    "minigrid": ("resources.episodes.minigrid:MiniGridPlayer", "agents"),
 }
 
 

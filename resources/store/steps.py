@@ -15,6 +15,7 @@ SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),
         ("sample", pa.int32()),
+        ("episode", pa.string()),  # request key of the outcome: which episode of the item this is a step of
         ("step", pa.int32()),  # from 1; the answer is the row of `outputs` with the same four columns
         ("request_key", pa.string()),
         ("messages", pa.string()),  # JSON: [[role, parts], ...]; a medium by its place in `media`
@@ -41,18 +42,19 @@ class StepsTable:
     def compact(self) -> None:
         compact(self.uri)
 
-    def identities(self) -> Iterator[tuple[str, int, int, str]]:
-        """(item_id, sample, step, request_key) of every row."""
+    def identities(self, *more: str) -> Iterator[tuple[Any, ...]]:
+        """(item_id, sample, step, request_key, and whatever `more` names) of every row."""
         table = open_table(self.uri)
         if table is None:
             return
-        for batch in scan(table, ["item_id", "sample", "step", "request_key"]):
+        for batch in scan(table, ["item_id", "sample", "step", "request_key", *more]):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
-    def of(self, item_id: str, sample: int) -> list[dict[str, Any]]:
-        """The steps of one episode, in order."""
+    def of(self, item_id: str, sample: int, episode: str | None = None) -> list[dict[str, Any]]:
+        """The steps of one episode, in order; episode None: whichever were played of the item."""
         rows = self.lookup("item_id", "sample").find([(item_id, sample)])
-        return sorted(rows, key=lambda row: row["step"])
+        wanted = (row for row in rows if episode is None or row["episode"] == episode)
+        return sorted(wanted, key=lambda row: row["step"])
 
     def lookup(self, *columns: str) -> Lookup:
         return Lookup(open_table(self.uri), columns)
