@@ -14,12 +14,12 @@ from resources.models.base import ModelUnusable
 # name: class, and the extra of eval-assets that brings what it needs.
 _PLAYERS = {
     "desk": ("resources.episodes.desk.player:DeskPlayer", ""),
-    "miniwob": ("resources.episodes.web.player:MiniWobPlayer", "web"),
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
-    "stream": ("resources.episodes.stream:StreamPlayer", "video"),
     "gymnasium": ("resources.episodes.gymnasium:GymnasiumPlayer", "agents"),
-    "miniworld": ("resources.episodes.miniworld:MiniWorldPlayer", "agents"),
     "minigrid": ("resources.episodes.minigrid:MiniGridPlayer", "agents"),
+    "miniwob": ("resources.episodes.web.player:MiniWobPlayer", "web"),
+    "miniworld": ("resources.episodes.miniworld:MiniWorldPlayer", "agents"),
+    "stream": ("resources.episodes.stream:StreamPlayer", "video"),
 }
 
 
