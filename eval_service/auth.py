@@ -16,6 +16,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from eval_service.settings import Scope, ServiceSettings
 
+_LOGINS = parse("20/minute")
 _IMPLIED: dict[Scope, tuple[Scope, ...]] = {
     "read": ("read",), "submit": ("read", "submit"), "admin": ("read", "submit", "admin"),
 }  # fmt: skip
@@ -67,6 +68,11 @@ class Gatekeeper:
             reset, _ = self._limiter.get_window_stats(self._limit, client.name)
             wait = max(1, round(reset - time.time()))
             raise HTTPException(429, f"more than {self._limit} requests: wait {wait} s", {"Retry-After": str(wait)})
+
+    def may_try(self, host: str) -> None:
+        """Counts a failed login of a browser there. Raises HTTPException 429 for too many."""
+        if not self._limiter.hit(_LOGINS, f"login {host}"):
+            raise HTTPException(429, f"more than {_LOGINS} failed logins: wait a minute", {"Retry-After": "60"})
 
 
 def needs(scope: Scope) -> Any:

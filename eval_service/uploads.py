@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -17,6 +18,7 @@ from eval_service.schemas import Upload, UploadFile
 # What a checkpoint folder is made of. Pickles and Python files would be code.
 _KINDS = {".safetensors", ".json", ".jinja", ".txt", ".model", ".md", ".tiktoken"}
 _MANIFEST = ".manifest.json"
+_ABANDONED = 7 * 86400  # seconds without a byte, after which an upload that was never finished is removed
 
 
 class UploadRefused(ValueError):
@@ -69,12 +71,20 @@ class Uploads:
         manifest = sorted([f.path, f.size, f.sha256] for f in files)
         upload_id = digest(manifest)
         if not (self.folder / upload_id).is_dir():
+            self._forget_abandoned(upload_id)
             if shutil.disk_usage(_existing(self.folder)).free < total:
                 raise UploadRefused(f"{total / 1e9:.1f} GB do not fit on the service's disk")
             partial = self.folder / f".{upload_id}"
             partial.mkdir(parents=True, exist_ok=True)
             _write(partial / _MANIFEST, json.dumps(manifest))
         return self.state(upload_id)
+
+    def _forget_abandoned(self, but: str) -> None:
+        """Remove what nobody has sent a byte of for a week; `but` is being gone on with."""
+        for partial in self.folder.glob(".*/"):
+            latest = max((p.stat().st_mtime for p in (partial, *partial.rglob("*"))), default=0.0)
+            if partial.name != f".{but}" and latest < time.time() - _ABANDONED:
+                shutil.rmtree(partial)
 
     def state(self, upload_id: str) -> Upload:
         """Raises UnknownUpload."""

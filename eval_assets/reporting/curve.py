@@ -22,10 +22,13 @@ _MOST_TASKS = 8
 
 
 def curve_page(data: Data, templates: Environment | None = None) -> str:
-    """The whole curve as a self-contained HTML page. templates: with another `base.html.j2`."""
+    """The whole curve as a self-contained HTML page.
+
+    templates: with another `base.html.j2`, of a service, which has no files beside the page.
+    """
     sections = [_section(curve) for curve in data["tasks"].values()]
     template = (templates or environment()).get_template("curve.html.j2")
-    return template.render(data=data, sections=sections, level=LEVEL)
+    return template.render(data=data, sections=sections, level=LEVEL, published=templates is None)
 
 
 def run_comparison_page(data: Data) -> str:

@@ -223,6 +223,7 @@ def signed_in(request: Request, token: Annotated[str, Form()], to: Annotated[str
     try:
         service.gatekeeper.client(f"Bearer {token}")
     except HTTPException:
+        service.gatekeeper.may_try(request.client.host if request.client else "")
         return page("login.html.j2", 401, to=_local(to), wrong=True)
     answer = RedirectResponse(_local(to), 303)
     # A proxy that ends TLS speaks plain HTTP to the service.

@@ -162,6 +162,8 @@ def test_browsers_sign_in_and_others_are_kept_out(pictured, monkeypatch):
         assert page.url.path == "/cells/a/birds"
         assert browser.post("/evaluate", json={"checkpoint": "a", "tasks": ["birds"]}).status_code == 401
         assert browser.post("/login", data={"token": "a-token-of-the-reader", "to": "//evil.example"}).url.path == "/"
+        tried = [browser.post("/login", data={"token": "wrong"}).status_code for _ in range(25)]
+        assert (tried[0], tried[-1]) == (401, 429)
     cookie = pictured.http("POST", "/login", data={"token": "a-token-of-the-reader"}).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie

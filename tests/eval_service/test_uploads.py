@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import time
 
 import httpx
 import pytest
 
 from eval_service import EvalServiceError
 from eval_service.protocol import manifest
+from eval_service.schemas import UploadFile
+from eval_service.uploads import Uploads
 from resources.store.records import checkpoints
 from tests.engines.conftest import until
 
@@ -49,6 +53,20 @@ def test_an_upload_goes_on_where_it_was_cut(served, folder):
     assert len(sent) == 2
     assert sent[1] == 2**20
     assert served.client().upload(folder) == source
+
+
+def test_an_upload_that_nobody_goes_on_with_is_removed_after_a_week(tmp_path):
+    uploads = Uploads(tmp_path, 1e9)
+    files = {name: [UploadFile(path="config.json", size=2, sha256=name * 64)] for name in "abc"}
+    old, resumed, new = (uploads.begin(files[name]).upload_id for name in "abc")
+    week = time.time() - 8 * 86400
+    for upload_id in (old, resumed):
+        for path in (*(tmp_path / f".{upload_id}").iterdir(), tmp_path / f".{upload_id}"):
+            os.utime(path, (week, week))
+    uploads.begin(files["b"])
+    assert not (tmp_path / f".{old}").exists()
+    assert (tmp_path / f".{resumed}").is_dir()
+    assert (tmp_path / f".{new}").is_dir()
 
 
 def test_what_arrives_otherwise_than_announced_is_refused(served, folder):
