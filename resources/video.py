@@ -115,7 +115,9 @@ class _Video:
         begin, end = part.get("start", 0.0), part.get("end", math.inf)
         if begin >= self.frames / self.rate:
             raise self._over(part)
-        first, last = self.reader.start + begin / self.tick, self.reader.start + end / self.tick
+        # Half a tick wider: a time that is exactly a frame's stays one.
+        first, last = (self.reader.start + seconds / self.tick for seconds in (begin, end))
+        first, last = first - 0.5, last + 0.5
         # From well before it: seeking may lead past a frame.
         before = max(int(first - LEAP / self.tick), min(self.reader.start, 0))
         self.container.seek(before, stream=self.stream)

@@ -32,7 +32,7 @@ def frames_sweep(context: dg.AssetExecutionContext, config: SweepConfig, store: 
 
     home = store.open()
     base = current_cell(context, home)
-    refuse_sweep(base.task, config.frames)
+    refuse_sweep(home, base.task, config.frames)
     versions = []
     for frames in sorted(set(config.frames)):
         cell = plan_cell(home, base.checkpoint, base.task, Variant(limit=config.limit, frames=frames))

@@ -32,12 +32,12 @@ def sweep_frames(
     except ValueError as error:
         raise typer.BadParameter("numbers of frames, such as 8,32,128", param_hint="--frames") from error
     definition = load_task(task)
-    refuse_sweep(definition, wanted)
     point = resolve(checkpoint, model, parse_pairs(model_args, "--model-args"))
     refuse_unanswerable(point, definition)
     runs = Runs()
     runs.identify(point.key)
     ensure_dataset(store(), definition, runs)
+    refuse_sweep(store(), definition, wanted)
     runs.frames_sweep(point.key, definition, wanted, limit)
     name = sweep_name(point.key, Variant(limit=limit))
     data = store().read_json("reports", definition.task, f"{name}.json") or {}

@@ -16,6 +16,7 @@ from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.judged_cell import answers_of
 from eval_assets.pipeline.metrics import TaskMetric, difference, estimate, own_unit, task_metrics
 from eval_assets.pipeline.questions import Question, questions
+from eval_assets.pipeline.seeing import has_videos
 from eval_assets.pipeline.units import of_whole_units
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
@@ -159,11 +160,9 @@ def _asked(store: Store, cell: Cell) -> dict[str, Any]:
     return {"answers": rows, "prompt_tokens": mean, "with_fewer_frames": fitted, "too_long": too_long}
 
 
-def refuse_sweep(task: TaskDef, frames: Sequence[int]) -> None:
+def refuse_sweep(store: Store, task: TaskDef, frames: Sequence[int]) -> None:
     """Raises ModelUnusable where there is nothing to sweep over."""
-    if task.video.mode == "native":
-        raise ModelUnusable(
-            f"task {task.task} sends its videos whole: give it frames (`video: {{num_frames: 8}}`) to sweep over"
-        )
     if len(set(frames)) < 2 or min(frames) < 1:
         raise ModelUnusable(f"--frames {','.join(map(str, frames))}: give two numbers of frames or more, such as 8,32")
+    if not has_videos(store, task):
+        raise ModelUnusable(f"task {task.task} has no videos: there are no frames to sweep over")

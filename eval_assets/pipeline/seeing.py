@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 
 from eval_assets.pipeline.cell import Cell
-from eval_assets.pipeline.ingest import media_of
+from eval_assets.pipeline.ingest import items_of, media_of
 from resources.models import ModelUnusable
 from resources.store import Store
+from task_defs import TaskDef
 
 # What the configuration of a model that sees pictures names somewhere: vision_config, mm_vision_tower, img_processor...
 _EYES = re.compile(r"vision|visual|image|img|vq", re.IGNORECASE)
@@ -18,7 +19,7 @@ _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
 def refuse_unseen(store: Store, cell: Cell) -> None:
     """Raises ModelUnusable where the task has videos and this model takes none, as they are sent to it."""
-    if cell.by_item or cell.variant.blind or "video" not in media_of(store, cell.task).kinds():
+    if cell.by_item or cell.variant.blind or not has_videos(store, cell.task):
         return
     where = f"{cell.checkpoint.key} on {cell.task.task}"
     if not cell.media.samples("video"):
@@ -29,6 +30,17 @@ def refuse_unseen(store: Store, cell: Cell) -> None:
             f"{where}: the task shows frames of videos, and {cell.checkpoint.source} is a model of text alone "
             "(its config.json names no vision part and there is no processor): use one that sees, or `--blind`"
         )
+
+
+def has_videos(store: Store, task: TaskDef) -> bool:
+    """Whether any of the task's items has one."""
+    # The table of media only grows: it may hold videos of rows that are no more.
+    return "video" in media_of(store, task).kinds() and any(
+        (medium["mime"] or "").startswith("video/")
+        for batch in items_of(store, task).batches(("media",))
+        for row in batch
+        for medium in row["media"] or ()
+    )
 
 
 def text_only(folder: Path) -> bool:

@@ -91,5 +91,5 @@ def test_what_cannot_be_swept_over_is_refused(evals, tmp_path):
     api = ["--model", "openai", "--model-args", "model=m"]
     said = evals("sweep-frames", "api", "flashes", "--frames", "8", *api, code=1)
     assert "give two numbers of frames or more" in said
-    TaskFolder(tmp_path / "tasks", "flashes").task(doc_to_visual="video")
-    assert "sends its videos whole" in evals("sweep-frames", "api", "flashes", *api, code=1)
+    TaskFolder(tmp_path / "tasks", "flashes").rows([{"id": "1", "question": "?", "answer": "yes"}]).task()
+    assert "task flashes has no videos" in evals("sweep-frames", "api", "flashes", *api, code=1)

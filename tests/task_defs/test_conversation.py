@@ -182,9 +182,9 @@ def test_two_system_messages_are_told():
         ("doc_to_text: q\nsystem_prompt: '{{ a'\n", ":5: system_prompt: not Jinja: unexpected end of template"),
         (
             "doc_to_text: q\nvideo: {mode: frames}\n",
-            ":5: video.mode: frames need either num_frames or fps, one of them",
+            ":5: video.mode: frames need one of num_frames, fps, keyframes and scenes",
         ),
-        ("doc_to_text: q\nvideo: {num_frames: 2, fps: 1}\n", ":5: video.fps: frames need either num_frames or fps"),
+        ("doc_to_text: q\nvideo: {num_frames: 2, fps: 1}\n", ":5: video.fps: frames need one of num_frames, fps"),
         (
             "doc_to_text: q\nvideo: {num_frames: 0}\n",
             ":5: video.num_frames: input should be greater than or equal to 1, found 0",
