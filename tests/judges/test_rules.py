@@ -153,6 +153,7 @@ def test_unknown_judges_and_parameters_say_what_would_be_right():
 def test_every_listed_judge_can_be_had():
     needs = {
         "function": {"function": len},
+        "llm_extract": {"prompt": "What is the answer in {{ answer }}?", "then": "exact"},
         "lmms_eval": {"task": "t", "definition": "d", "metrics": (), "grader": None},
     }
     for name in judge_names():
