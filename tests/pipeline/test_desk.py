@@ -115,6 +115,7 @@ def test_the_first_turn_has_policy_tools_grammar_and_the_wish(bench, desk, endpo
     bench.infer(desk("refuse-0"))
     (message,) = endpoint.seen[0].body["messages"]
     assert message["content"].startswith("You work at a service desk.\n\nPolicy of the desk")
+    assert f"Today is {json.loads(CASES['refuse-0']['data'])['today']}." in message["content"]
     assert all(f'"name": "{tool}"' in message["content"] for tool in TOOLS)
     assert json.loads(CASES["refuse-0"]["customer"])["facts"]["order"] not in message["content"]
 

@@ -59,7 +59,8 @@ class DeskPlayer(Player):
         case = Case.of(episode.doc)
         talk = _Talk(Shop.of(case.data), Customer(case.customer, episode.seed))
         heard = f"Customer: {talk.customer.opening}"
-        rules = f"\n\n{POLICY}\n\nTools\n{schemas()}\n\n{_GRAMMAR}\n\n{heard}"
+        today = f"Today is {case.data.get('today')}."
+        rules = f"\n\n{POLICY}\n\n{today}\n\nTools\n{schemas()}\n\n{_GRAMMAR}\n\n{heard}"
         messages = list(opened(episode.instructions, ("text", rules)))
         while not (talk.over or episode.exhausted):
             if episode.steps:

@@ -23,7 +23,7 @@ which it is due.
 5. An item may be exchanged only if its order is "delivered", at most {EXCHANGE_DAYS} days after the day of delivery, \
 for another variant of the same product that is in stock. Afterwards tell the customer the difference in price.
 6. Refuse whatever these rules do not allow, and tell the customer what stands against it, in the words of the \
-records: the order's status, the day of its delivery, or that a variant is out of stock.
+records: the order's status, the day of its delivery, that a variant is out of stock, or the two reasons that count.
 7. Write days as YYYY-MM-DD and sums with two decimals, as the records have them.
 8. When everything is done, ask whether there is anything else."""
 

@@ -28,8 +28,7 @@ _PRODUCTS = {
     "music stand": ("black", "white", "walnut"),
     "guitar strap": ("brown", "blue", "green"),
 }
-
-Shop = dict[str, Any]
+_REASONS = ("no longer needed", "ordered by mistake")  # that count, as the policy has it
 
 
 class _Maker:
@@ -158,7 +157,7 @@ def _else(told: str) -> dict[str, Any]:
 
 def cancel(case: _Maker) -> dict[str, Any]:
     case.become(case.order, "open")
-    reason = case.random.choice(("no longer needed", "ordered by mistake"))
+    reason = case.random.choice(_REASONS)
     case.facts["reason"] = reason
     actions = [
         *case.identified(),
@@ -232,44 +231,43 @@ def look_up(case: _Maker) -> dict[str, Any]:
 
 def refuse(case: _Maker, way: int) -> dict[str, Any]:
     """One of five wishes that the policy forbids."""
-    thing, insists = case.thing(), ("But can you not make an exception? Just this once.",)
-    if way == 0:
+    thing = case.thing()
+    ask = [_say("May I ask the reason for the cancellation?")]
+    shipped = "its status is shipped, and only an open order can be changed"
+    if way in {0, 3}:
         case.become(case.order, "shipped")
-        case.facts["reason"] = "no longer needed"
-        against, opens = "shipped", ["I no longer need my order: cancel it, please.", "Please call my order off."]
     elif way == 1:
         case.become(case.order, "delivered", -80, -31)
-        _, wanted = case.other_variant()
-        against = case.order["delivered"]
-        opens = [f"Can I have the {wanted['name']} one for my {thing}?", f"Please swap my {thing}: {wanted['name']}."]
-    elif way == 2:
-        case.become(case.order, "delivered")
-        _, wanted = case.other_variant()
-        wanted["stock"] = 0
-        against = "out of stock"
-        opens = [f"Can I have the {wanted['name']} one for my {thing}?", f"Please swap my {thing}: {wanted['name']}."]
-    elif way == 3:
-        case.become(case.order, "shipped")
-        case.facts["address"] = "my sister's, 7 Chapel Hill, 20202 Norwick"
-        against, opens = "shipped", ["Send my order to my sister instead.", "My order should go to my sister's place."]
     else:
-        case.become(case.order, "open")
+        case.become(case.order, "delivered" if way == 2 else "open")
+    if way in {1, 2}:
+        _, wanted = case.other_variant()
+        opens = [f"Can I have the {wanted['name']} one for my {thing}?", f"Please swap my {thing}: {wanted['name']}."]
+        look = [case.product()]
+    if way == 0:
+        case.facts["reason"] = _REASONS[0]
+        opens = ["I no longer need my order: cancel it, please.", "Please call my order off."]
+        look, why, tell = ask, shipped, ["shipped"]
+    elif way == 1:
+        day = case.order["delivered"]
+        why, tell = f"it was delivered on {day}, which is more than 30 days ago", [day]
+    elif way == 2:
+        wanted["stock"] = 0
+        why, tell = "that variant is out of stock", ["out of stock"]
+    elif way == 3:
+        case.facts["address"] = "my sister's, 7 Chapel Hill, 20202 Norwick"
+        opens = ["Send my order to my sister instead.", "My order should go to my sister's place."]
+        look, why, tell = [], shipped, ["shipped"]
+    else:
         case.facts["reason"] = "I found it cheaper in another shop"
-        against = "open"
         opens = ["Please cancel my order.", "I want my order cancelled."]
-    why = {
-        "shipped": "its status is shipped, and only an open order can be changed",
-        "out of stock": "that variant is out of stock",
-        "open": "its status is open, but that reason does not count for a cancellation",
-    }.get(against, f"it was delivered on {against}, which is more than 30 days ago")
-    ask = [_say("May I ask the reason for the cancellation?")] if way in {0, 4} else []
-    look = [case.product()] if way in {1, 2} else []
+        look, why, tell = ask, f'only "{_REASONS[0]}" and "{_REASONS[1]}" count as reasons', [*_REASONS]
     actions = [
-        *case.identified(), *look, *ask,
+        *case.identified(), *look,
         _else(f"I am sorry, I cannot do that: {why}."),
         _else("I am sorry, there are no exceptions."),
     ]  # fmt: skip
-    return case.row(opens, actions, [against], insists)
+    return case.row(opens, actions, tell, ("But can you not make an exception? Just this once.",))
 
 
 _KINDS: dict[str, Callable[[_Maker, int], dict[str, Any]]] = {
