@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,31 +14,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def evals(tmp_path: Path):
+def evals(tmp_path: Path, shell):
     """`evals` with 60 questions in 20 clusters, answered by `old` (20 right) and `new` (50 right)."""
     folder = TaskFolder(tmp_path / "tasks", "birds")
     rows = [{"id": f"q{i}", "question": f"Question {i}?", "answer": "yes", "photo": i // 3} for i in range(60)]
     folder.rows(rows).task(cluster_key="photo")
-    environment = {
-        **os.environ, "EVAL_TASK_PATH": str(tmp_path / "tasks"), "EVAL_HOME": str(tmp_path / "home"),
-        "DAGSTER_HOME": str(tmp_path / "dagster"), "PYTHONPATH": str(ROOT), "COLUMNS": "200",
-    }  # fmt: skip
-
-    def run(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "eval_assets.cli", *words], cwd=tmp_path, env=environment, text=True,
-            capture_output=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        return done.stdout if code == 0 else done.stderr
-
     for name, right in (("old", 20), ("new", 50)):
         lines = [json.dumps({"id": f"q{i}", "text": "yes" if i < right else "no"}) + "\n" for i in range(60)]
         (tmp_path / f"{name}.jsonl").write_text("".join(lines))
-        run("import-answers", f"{name}.jsonl", "--task", "birds", "--name", name, "--id-field", "id",
+        shell("import-answers", f"{name}.jsonl", "--task", "birds", "--name", name, "--id-field", "id",
             "--response-field", "text")  # fmt: skip
-        run("run", "--checkpoint", name, "--tasks", "birds")
-    return run
+        shell("run", "--checkpoint", name, "--tasks", "birds")
+    return shell
 
 
 def test_what_people_decide_with(evals, tmp_path):

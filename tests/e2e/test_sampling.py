@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def evals(tmp_path: Path):
+def evals(tmp_path: Path, shell):
     """`evals` with a task of 24 questions on 12 pictures."""
     folder = TaskFolder(tmp_path / "tasks", "birds")
     rows = [
@@ -24,20 +21,7 @@ def evals(tmp_path: Path):
         for i in range(24)
     ]
     folder.rows(rows).task(doc_to_visual="image", judge="yes_no", generation_kwargs={"max_tokens": 8, "seed": 0})
-    environment = {
-        **os.environ, "EVAL_TASK_PATH": str(tmp_path / "tasks"), "EVAL_HOME": str(tmp_path / "home"),
-        "DAGSTER_HOME": str(tmp_path / "dagster"), "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "k",
-    }  # fmt: skip
-
-    def run(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "eval_assets.cli", *words], cwd=tmp_path, env=environment, text=True,
-            capture_output=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        return done.stdout if code == 0 else done.stderr
-
-    return run
+    return shell
 
 
 def test_from_samples_and_a_blind_run_to_what_a_score_means(evals, endpoint):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ JUDGE = {"name": "outcome", "shares": {"accuracy": ["right", "asked"]}, "ratios"
 
 
 @pytest.fixture
-def evals(tmp_path: Path):
+def evals(tmp_path: Path, shell):
     """`evals` with a task of four streams of 6 s, each with an event at 2.5 s and a question about the first second."""
     pytest.importorskip("av")
     folder = TaskFolder(tmp_path / "tasks", "yard")
@@ -37,20 +34,7 @@ def evals(tmp_path: Path):
         doc_to_text="Watch.", doc_to_visual="video", doc_to_target=None, cluster_key="id", judge=JUDGE,
         episode={"player": "stream", "max_steps": 20, "params": params}, metric_list=["accuracy", "latency"],
     )  # fmt: skip
-    environment = {
-        **os.environ, "EVAL_TASK_PATH": str(tmp_path / "tasks"), "EVAL_HOME": str(tmp_path / "home"),
-        "DAGSTER_HOME": str(tmp_path / "dagster"), "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
-
-    def run(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "eval_assets.cli", *words], cwd=tmp_path, env=environment, text=True,
-            capture_output=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        return done.stdout if code == 0 else done.stderr
-
-    return run
+    return shell
 
 
 def test_from_a_baseline_to_the_curve_of_its_context(evals):

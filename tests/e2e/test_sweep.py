@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +19,7 @@ LENGTHS, SHOWN = {"short": 100, "long": 1500}, 50
 
 
 @pytest.fixture
-def evals(tmp_path: Path):
+def evals(tmp_path: Path, shell):
     """`evals` with a task of 40 questions on two videos: was any of the frames 50 to 99 to be seen, say?"""
     folder = TaskFolder(tmp_path / "tasks", "flashes")
     rows = []
@@ -35,20 +32,7 @@ def evals(tmp_path: Path):
             for n, question in enumerate(asked)
         ]
     folder.rows(rows).task(doc_to_visual="video", video={"num_frames": 4}, cluster_key="id")
-    environment = {
-        **os.environ, "EVAL_TASK_PATH": str(tmp_path / "tasks"), "EVAL_HOME": str(tmp_path / "home"),
-        "DAGSTER_HOME": str(tmp_path / "dagster"), "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "k",
-    }  # fmt: skip
-
-    def run(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "eval_assets.cli", *words], cwd=tmp_path, env=environment, text=True,
-            capture_output=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        return done.stdout if code == 0 else done.stderr
-
-    return run
+    return shell
 
 
 def looking(request, number) -> Reply:
