@@ -14,6 +14,7 @@ from resources.models.base import ModelUnusable
 # name: class, and the extra of eval-assets that brings what it needs.
 _PLAYERS = {
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
+    "ale": ("resources.episodes.ale:AlePlayer", "atari"),
     "gymnasium": ("resources.episodes.gymnasium:GymnasiumPlayer", "agents"),
     "miniworld": ("resources.episodes.miniworld:MiniWorldPlayer", "agents"),
     "minigrid": ("resources.episodes.minigrid:MiniGridPlayer", "agents"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from eval_assets.pipeline.replaying import Replays
 from eval_assets.pipeline.report import report_cell
 from eval_assets.pipeline.scoring import judge_cell
 from resources.episodes import registry
+from resources.episodes.worlds.process import Worlds
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 from task_defs import load_task
@@ -235,3 +237,24 @@ def test_steps_are_those_of_the_cell_that_is_asked_for(bench, corridor, endpoint
         (replay,) = Replays(bench.store, "m", "birds").of("s0")
         assert [step.number for step in replay.steps] == list(range(1, budget + 1))
         assert replay.end == "perception"
+
+
+def test_a_game_is_the_same_each_time_it_is_played(store):
+    """Its chance is drawn from the seed: what a killed run goes on by. The same game in another process, and again."""
+
+    async def states(worlds):
+        async with worlds.world() as world:
+            opening = await world.open("ale", "ALE/Freeway-v5", {"repeat": 4}, 3)
+            assert opening.actions == ["noop", "up", "down"]
+            return [(await world.step("up")).state for _ in range(6)]
+
+    async def thrice():
+        first, second = Worlds(60), Worlds(60)
+        found = [await states(first), await states(second), await states(first)]
+        await first.close()
+        await second.close()
+        return found
+
+    one, other, again = asyncio.run(thrice())
+    assert one == other == again
+    assert len(set(one)) > 1
