@@ -15,6 +15,7 @@ from resources.models.base import ModelUnusable
 _PLAYERS = {
     "desk": ("resources.episodes.desk.player:DeskPlayer", ""),
     "guess": ("resources.episodes.guess:GuessPlayer", ""),
+    "ale": ("resources.episodes.ale:AlePlayer", "atari"),
     "gymnasium": ("resources.episodes.gymnasium:GymnasiumPlayer", "agents"),
     "minigrid": ("resources.episodes.minigrid:MiniGridPlayer", "agents"),
     "miniwob": ("resources.episodes.web.player:MiniWobPlayer", "web"),

@@ -21,6 +21,11 @@ _MEANING = {
         "turn_right": "turn 45 degrees to the right",
         "forward": "go 45 centimetres forward",
     },
+    "ale": {
+        "noop": "stay where you are",
+        "up": "go forward, up the picture",
+        "down": "go back, down the picture",
+    },
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -19,9 +20,11 @@ from eval_assets.pipeline.episodes import step_media_of, steps_of
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import identify_checkpoint, register
+from eval_assets.pipeline.replaying import Replays
 from eval_assets.pipeline.report import report_cell
 from eval_assets.pipeline.scoring import judge_cell
 from resources.episodes import registry
+from resources.episodes.worlds.process import Worlds
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 from task_defs import load_task
@@ -69,7 +72,7 @@ def level(name):
 def play(store, task, policy, limit=12):
     ingest(task, store)
     register(store, Checkpoint(policy, "baseline", policy))
-    cell = plan_cell(store, identify_checkpoint(store, policy), task, Variant(limit=limit))
+    cell = plan_cell(store, identify_checkpoint(store, policy), task, Variant(limit=limit) if limit else None)
     infer(cell, store, run_id="r", log=quiet)
     judge_cell(cell, store, run_id="r", log=quiet)
     return cell, report_cell(cell, store, run_id="r", log=quiet)
@@ -224,3 +227,34 @@ def test_the_oracle_finds_the_box_in_three_dimensions(store):
     assert (report["coverage"], report["metrics"]["success"]["value"], report["metrics"]["spl"]["value"]) == (1, 1, 1)
     steps = steps_of(store, cell).of("seed-000", 0)
     assert len({s["media"][0] for s in steps}) == len(steps)
+
+
+def test_steps_are_those_of_the_cell_that_is_asked_for(bench, corridor, endpoint):
+    """Two budgets share the first answers; each cell's episode has its own number of steps."""
+    endpoint.answer = lambda request, number: Reply("0")
+    for budget in (3, 5):
+        bench.report(corridor(rows=1, steps=budget))
+        (replay,) = Replays(bench.store, "m", "birds").of("s0")
+        assert [step.number for step in replay.steps] == list(range(1, budget + 1))
+        assert replay.end == "perception"
+
+
+def test_a_game_is_the_same_each_time_it_is_played(store):
+    """Its chance is drawn from the seed: what a killed run goes on by. The same game in another process, and again."""
+
+    async def states(worlds):
+        async with worlds.world() as world:
+            opening = await world.open("ale", "ALE/Freeway-v5", {"repeat": 4}, 3)
+            assert opening.actions == ["noop", "up", "down"]
+            return [(await world.step("up")).state for _ in range(6)]
+
+    async def thrice():
+        first, second = Worlds(60), Worlds(60)
+        found = [await states(first), await states(second), await states(first)]
+        await first.close()
+        await second.close()
+        return found
+
+    one, other, again = asyncio.run(thrice())
+    assert one == other == again
+    assert len(set(one)) > 1

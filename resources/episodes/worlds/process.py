@@ -42,6 +42,7 @@ class WorldProcess:
 
     @classmethod
     async def start(cls, patience: float) -> WorldProcess:
+        # The current folder too: `module:World-v0` may name a module of the user's own.
         path = os.pathsep.join(filter(None, [_ROOT, os.getcwd(), os.environ.get("PYTHONPATH", "")]))
         said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         process = await asyncio.create_subprocess_exec(

@@ -20,6 +20,7 @@ from resources.episodes.worlds.world import SetupFaulty, View, World
 
 WORLDS = {
     "gymnasium": "resources.episodes.worlds.world:World",
+    "ale": "resources.episodes.worlds.ale:AleWorld",
     "minigrid": "resources.episodes.worlds.minigrid:MiniGridWorld",
     "miniworld": "resources.episodes.worlds.miniworld:MiniWorldWorld",
 }

@@ -20,8 +20,8 @@ class View:
     text:     what the environment says of itself (its mission, what the agent carries); map: the scene in letters.
     picture:  a PNG.
     state:    equal for equal states of the world, as far as an agent could tell.
-    over:     terminated or truncated. success: whether it ended as it should; None: it is still going on.
     reward:   of the latest action.
+    success:  whether it ended as it should; None: it is still going on.
     """
 
     text: str
