@@ -139,7 +139,7 @@ def _comparisons(entries: Iterable[Data], run: str | None) -> str:
 def _breakdown(part: Data) -> str:
     rows = [[plain(r["label"]), r["n"], *r["scores"]] for r in part["rows"][:_MOST_ROWS]]
     more = len(part["rows"]) - len(rows)
-    said = table([plain(part["field"]), ">n", *(f">{plain(m)}, %" for m in part["metrics"])], rows)
+    said = table([plain(part["field"]), ">n", *(f">{plain(m)}" for m in part["metrics"])], rows)
     return said + (f"\n\nand {more} more: see the JSON report" if more > 0 else "")
 
 

@@ -159,7 +159,8 @@ def breakdowns(report: Data) -> list[dict[str, Any]]:
         plotted = [{"label": value, **of[lead]} for value, of in parts.items()]
         overall = {"label": "all", **report["metrics"][lead], "strong": True}
         ordered = field in report.get("ordered", ()) and all(math.isfinite(_as_number(value)) for value in parts)
-        found.append({"field": field, "metrics": metrics, "lead": lead, "rows": rows, "plotted": [overall, *plotted],
+        heads = [m if report["metrics"][m].get("own_unit") else f"{m}, %" for m in metrics]
+        found.append({"field": field, "metrics": heads, "lead": lead, "rows": rows, "plotted": [overall, *plotted],
                       "ordered": ordered})  # fmt: skip
     return found
 

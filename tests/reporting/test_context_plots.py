@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from eval_assets.reporting.context_plots import budget_curves, latency_histogram
+from eval_assets.reporting.view import breakdowns
 
 METRIC = {"name": "accuracy", "higher_is_better": True}
 
@@ -63,3 +64,11 @@ def test_a_histogram_counts_every_event_once():
     ElementTree.fromstring(latency_histogram([0.0, 0.0], "window"))
     ElementTree.fromstring(latency_histogram([120.0, 3.0], "window"))
     assert "no event was told of" in latency_histogram([], "window")
+
+
+def test_a_breakdown_says_percent_only_of_shares():
+    entry = {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "n": 3}
+    metrics = {"accuracy": entry, "latency": {**entry, "own_unit": True}}
+    (part,) = breakdowns({"by": {"scene": {"cut": metrics}}, "primary": "accuracy", "metrics": metrics})
+    assert part["metrics"] == ["accuracy, %", "latency"]
+    assert part["rows"][0]["scores"] == ["50.0 [40.0, 60.0]", "0.50 [0.40, 0.60]"]
