@@ -58,7 +58,7 @@ class LmmsEvalJudge(Judge):
     def _metric(self, spec: Mapping[str, Any]) -> Metric:
         name = spec["metric"]
         aggregate = None if spec["aggregation"] == "mean" else _Aggregate(self.params.grader, name)
-        return Metric(name, {name: 1.0}, None, spec["higher_is_better"], own_scale=True, aggregate=aggregate)
+        return Metric(name, {name: 1.0}, None, spec["higher_is_better"], own_scale=None, aggregate=aggregate)
 
     @property
     def components(self) -> tuple[str, ...]:

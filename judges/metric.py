@@ -18,7 +18,8 @@ class Metric:
     corpus, sums: a metric of the whole corpus that is neither (BLEU, chrF, macro F1). `corpus` gets the
     sums over items of the components that `sums` names, in that order, and gives the value, as a fraction.
     It must be defined for fractional sums, since an item with several samples counts with their mean.
-    own_scale: values need not be shares of 1: what they are is known only to who made them.
+    own_scale: whether values are in a unit of their own (steps, seconds) and no shares of 1; None: who made them did
+        not say.
     aggregate: (results of all items, positions left out) -> [value, value without the first positions, ...], for a
     metric that is neither; results are `Verdict.results`. The list is shorter where time ran out; None for no number,
     a text (first only) for what it gave instead of one.
@@ -30,7 +31,7 @@ class Metric:
     higher_is_better: bool = True
     corpus: Callable[[Sequence[float]], float] | None = None
     sums: tuple[str, ...] = ()
-    own_scale: bool = False
+    own_scale: bool | None = False
     aggregate: Callable[[Sequence[str], Sequence[Sequence[int]]], list[Any]] | None = None
 
     @property

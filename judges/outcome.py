@@ -14,13 +14,15 @@ from judges.verdict import Verdict
 
 
 class OutcomeParams(Params):
-    """values: numbers of the outcome that are metrics of their own, as means over episodes.
+    """values: numbers of the outcome that are metrics of their own, as means over episodes, in their own unit.
+    fractions: those of `values` that are shares of 1, shown in percent.
     ratios: metrics that are a sum over episodes by another one: `{latency: [latency_sum, detected]}`.
     shares: such as are shares of a whole, shown in percent: `{accuracy: [right, asked]}`.
     lower:  which of these are better when lower.
     """
 
     values: tuple[str, ...] = ()
+    fractions: tuple[str, ...] = ()
     ratios: dict[str, tuple[str, str]] = Field(default_factory=dict)
     shares: dict[str, tuple[str, str]] = Field(default_factory=dict)
     lower: tuple[str, ...] = ()
@@ -39,8 +41,11 @@ class OutcomeJudge(TextJudge):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        lower = set(self.params.lower)
-        means = (Metric(v, {v: 1.0}, higher_is_better=v not in lower, own_scale=True) for v in self.params.values)
+        lower, fractions = set(self.params.lower), set(self.params.fractions)
+        means = (
+            Metric(v, {v: 1.0}, higher_is_better=v not in lower, own_scale=v not in fractions)
+            for v in self.params.values
+        )
         ratios = (
             Metric(name, {above: 1.0}, {below: 1.0}, higher_is_better=name not in lower, own_scale=own)
             for own, named in ((False, self.params.shares), (True, self.params.ratios))

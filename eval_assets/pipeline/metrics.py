@@ -205,16 +205,15 @@ def marked(task: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_unit(metric: TaskMetric, *sides: ItemScores) -> bool:
-    """Whether a metric of another harness or of a player is in a unit that is no share of 1: points, a sum, seconds.
+    """Whether a metric is in a unit that is no share of 1: points, a sum, seconds.
 
-    Nothing says so; a mean of numbers from 0 to 1 is taken for a share, and what is no mean for a number of its own.
+    Where nothing says so (those of another harness), a mean of numbers from 0 to 1 is taken for a share, and what is no
+    mean for a number of its own.
     """
     import numpy as np
 
-    if not metric.metric.own_scale:
-        return False
-    if metric.metric.kind == "ratio":  # a share of a whole is declared as one: `shares` of the judge `outcome`
-        return True
+    if metric.metric.own_scale is not None:
+        return metric.metric.own_scale
     values = np.concatenate([side.parts(metric.metric)[0] for side in sides])
     known = values[~np.isnan(values)]
     return not len(known) or bool((known < 0).any() or (known > 1).any())

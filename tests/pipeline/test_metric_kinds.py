@@ -48,7 +48,7 @@ class SquaredJudge(ExactJudge):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return (Metric("squared", own_scale=True, aggregate=squared),)
+        return (Metric("squared", own_scale=None, aggregate=squared),)
 
     def judge_response(self, item: Any, response: Any) -> Verdict:
         verdict = super().judge_response(item, response)
