@@ -14,20 +14,20 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
+from eval_assets.pipeline.answered import place, stored_hashes
 from eval_assets.pipeline.cell import Cell
 from eval_assets.pipeline.failures import Failures
-from eval_assets.pipeline.inferred import Inferred, same_dataset
+from eval_assets.pipeline.inferred import Inferred, conclude
 from eval_assets.pipeline.ingest import media_of
 from eval_assets.pipeline.playing import Interrupted, Played
 from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import Question, questions
-from eval_assets.pipeline.registering import changed_since
+from eval_assets.pipeline.registering import refuse_rewritten
 from eval_assets.pipeline.writer import RowWriter
-from eval_assets.versions import digest, request_key
+from eval_assets.versions import request_key
 from resources.episodes import EpisodeFailed, Outcome, Player, Unanswered
 from resources.episodes.registry import build_player
-from resources.models import LMM, Instance, ModelUnusable, Response, ResponseError
+from resources.models import LMM, Instance, Response, ResponseError
 from resources.models.budget import Spend
 from resources.models.reasoning import separated
 from resources.store import Store
@@ -73,10 +73,7 @@ class Episodes:
             finally:
                 await player.close()
             self.steps.compact()
-        self.done.settle(self.failures)
-        same_dataset(self.store, self.cell)
-        self.done.version = digest([self.cell.key, responses_digest(self.table, self.wanted)])
-        self.done.spend = self.spend.record(self.cell.prices)
+        conclude(self.done, self.cell, self.store, self.failures, self.spend, self.wanted)
         self.log(self.progress.line())
         return self.done
 
@@ -107,10 +104,7 @@ class Episodes:
             jobs = [asyncio.create_task(self._all_of(workers))]
             if self.cell.checkpoint.model != "baseline":
                 model = await stack.enter_async_context(self.cell.model(self.log))
-                if changed_since(self.cell.checkpoint):
-                    raise ModelUnusable(
-                        f"{self.cell.checkpoint.source} was written to while it was loaded: run the cell again"
-                    )
+                refuse_rewritten(self.cell.checkpoint)
                 jobs.append(asyncio.create_task(self._answer(model)))
             try:
                 await asyncio.gather(*jobs)

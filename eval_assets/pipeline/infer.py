@@ -9,23 +9,23 @@ from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
-from eval_assets.pipeline.answered import place, responses_digest, stored_hashes
+from eval_assets.pipeline.answered import place, stored_hashes
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, refuse_unanswerable
 from eval_assets.pipeline.episodes import Episodes
 from eval_assets.pipeline.failures import Failures
-from eval_assets.pipeline.inferred import Inferred, same_dataset
+from eval_assets.pipeline.inferred import Inferred, conclude
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.judge_models import refuse_unjudgeable
 from eval_assets.pipeline.media_pool import Given, MediaPool
 from eval_assets.pipeline.prefetch import chain, prefetched
 from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import COLUMNS, Question, question
-from eval_assets.pipeline.registering import changed_since
+from eval_assets.pipeline.registering import refuse_rewritten
 from eval_assets.pipeline.seeing import refuse_unseen
 from eval_assets.pipeline.shown import why_unchecked
 from eval_assets.pipeline.writer import RowWriter
-from eval_assets.versions import digest, request_key
-from resources.models import LMM, Instance, ModelUnusable
+from eval_assets.versions import request_key
+from resources.models import LMM, Instance
 from resources.models.budget import Spend
 from resources.models.concurrent import unless_refused
 from resources.models.reasoning import separated
@@ -99,19 +99,13 @@ class _Inference:
             first = await anext(instances, None)
             if first is not None:  # else no model is loaded
                 async with self.cell.model(self.log) as model:
-                    if changed_since(self.cell.checkpoint):
-                        raise ModelUnusable(
-                            f"{self.cell.checkpoint.source} was written to while it was loaded: run the cell again"
-                        )
+                    refuse_rewritten(self.cell.checkpoint)
                     await self._ask(model, chain(first, instances))
                 self.done.observed = dict(model.observed)
         finally:
             await instances.aclose()
         self._share()
-        self.done.settle(self.failures)
-        same_dataset(self.store, self.cell)
-        self.done.version = digest([self.cell.key, responses_digest(self.table, self.wanted)])
-        self.done.spend = self.spend.record(self.cell.prices)
+        conclude(self.done, self.cell, self.store, self.failures, self.spend, self.wanted)
         self.log(self.progress.line())
         return self.done
 

@@ -128,6 +128,12 @@ def identified(point: Checkpoint, *, again: bool = False, log: Log = quiet) -> C
     return point.with_identity(identity.fingerprint, identity.signature, identity.size)
 
 
+def refuse_rewritten(point: Checkpoint) -> None:
+    """Raises ModelUnusable where a model's files changed between their hashing and now, when they have been loaded."""
+    if changed_since(point):
+        raise ModelUnusable(f"{point.source} was written to while it was loaded: run the cell again")
+
+
 def changed_since(point: Checkpoint) -> bool:
     """Whether a folder's files are no longer those that were hashed (names, sizes, times)."""
     folder = folder_of(point)

@@ -70,6 +70,16 @@ class Bench:
         return report
 
 
+def play(store: Store, task: TaskDef, policy: str) -> tuple[Cell, dict[str, Any]]:
+    """A baseline's cell on a task that is played, and its report."""
+    ingest(task, store)
+    register(store, Checkpoint(policy, "baseline", policy))
+    cell = plan_cell(store, identify_checkpoint(store, policy), task)
+    infer(cell, store, run_id="r", log=quiet)
+    judge_cell(cell, store, run_id="r", log=quiet)
+    return cell, report_cell(cell, store, run_id="r", log=quiet)
+
+
 @pytest.fixture
 def bench(store: Store, endpoint: Endpoint) -> Bench:
     return Bench(store, endpoint)

@@ -18,13 +18,11 @@ from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.inferred import InferenceIncomplete
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import identify_checkpoint, register
-from eval_assets.pipeline.report import report_cell
-from eval_assets.pipeline.scoring import judge_cell
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 from task_defs import TaskError
 from tests.conftest import Reply
-from tests.pipeline.conftest import quiet
+from tests.pipeline.conftest import play, quiet
 
 ROOT = Path(__file__).resolve().parents[2]
 EPISODE = {"player": "guess", "max_steps": 6, "params": {"low": 1, "high": 15}}
@@ -38,16 +36,6 @@ def guess(folder):
         return folder.task(**{"episode": EPISODE, "judge": JUDGE, "doc_to_target": None, **changes})
 
     return task
-
-
-def play(store, task, policy):
-    """The report of a baseline on the task."""
-    ingest(task, store)
-    register(store, Checkpoint(policy, "baseline", policy))
-    cell = plan_cell(store, identify_checkpoint(store, policy), task)
-    infer(cell, store, run_id="r", log=quiet)
-    judge_cell(cell, store, run_id="r", log=quiet)
-    return cell, report_cell(cell, store, run_id="r", log=quiet)
 
 
 def searching(request, number):

@@ -15,20 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from eval_assets.pipeline.cell import Variant, plan_cell, refuse_unanswerable
+from eval_assets.pipeline.cell import Variant, refuse_unanswerable
 from eval_assets.pipeline.context_sweep import context_sweep, sweep_variants
 from eval_assets.pipeline.episodes import steps_of
 from eval_assets.pipeline.files import clean
-from eval_assets.pipeline.infer import infer
-from eval_assets.pipeline.ingest import ingest
-from eval_assets.pipeline.registering import identify_checkpoint, register
-from eval_assets.pipeline.report import report_cell
-from eval_assets.pipeline.scoring import judge_cell
 from eval_assets.reporting.context_sweep import context_page
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 from tests.conftest import Reply
-from tests.pipeline.conftest import quiet
+from tests.pipeline.conftest import play
 from tests.videos import number_of, video
 
 pytest.importorskip("av")
@@ -85,14 +80,10 @@ def shown(request) -> list[float]:
     return [number_of(base64.b64decode(url.partition(",")[2])) % 256 / FPS for url in request.pictures]
 
 
-def play(store, task, policy):
-    """The report of a baseline on the task."""
-    ingest(task, store)
-    register(store, Checkpoint(policy, "baseline", policy))
-    cell = plan_cell(store, identify_checkpoint(store, policy), task)
-    infer(cell, store, run_id="r", log=quiet)
-    judge_cell(cell, store, run_id="r", log=quiet)
-    return {k: v["value"] for k, v in report_cell(cell, store, run_id="r", log=quiet)["metrics"].items()}
+def values(store, task, policy):
+    """The metrics of a baseline on the task."""
+    _, report = play(store, task, policy)
+    return {k: v["value"] for k, v in report["metrics"].items()}
 
 
 @pytest.mark.parametrize(
@@ -169,18 +160,18 @@ def test_an_event_that_never_comes_is_right_where_nobody_tells_of_it(stream, ben
 def test_baselines_the_oracle_is_late_by_less_than_a_tick_and_the_observer_by_what_it_is_shown(store, stream):
     seen_late = {**QUESTION, "time": 9, "evidence": [1, 2.5]}
     task = stream([QUESTION, seen_late], [EVENT], copies=6)
-    oracle = play(store, task, "oracle")
+    oracle = values(store, task, "oracle")
     assert oracle["accuracy"] == 1.0
     assert oracle["latency"] == pytest.approx(0.8)
     assert (oracle["missed"], oracle["false_alarms"]) == (0, 0)
-    random = play(store, task, "random")
+    random = values(store, task, "random")
     assert random["accuracy"] < 1
     assert random["false_alarms"] > 0
     with pytest.raises(ModelUnusable, match="no baseline 'observer'"):
-        play(store, task, "observer")  # a question without evidence
+        values(store, task, "observer")  # a question without evidence
     wide = {"fps": 1, "policy": "all"}
-    assert play(store, stream([seen_late], [EVENT], copies=6, params=wide), "observer")["accuracy"] == 1.0
-    narrow = play(store, stream([seen_late], copies=6), "observer")
+    assert values(store, stream([seen_late], [EVENT], copies=6, params=wide), "observer")["accuracy"] == 1.0
+    narrow = values(store, stream([seen_late], copies=6), "observer")
     assert narrow["accuracy"] < 1, "three frames at 9 s do not reach back to 2.5 s"
 
 
@@ -196,7 +187,7 @@ def test_time_tokens_and_frames_are_counted_and_what_is_not_known_is_no_number(s
     endpoint.answer = lambda request, number: Reply("no", delay=0.06)
     metrics = bench.report(stream(events=[{**EVENT, "until": 0.1}], params=slow), key="slow", snapshot="2")["metrics"]
     assert metrics["kept_up"]["value"] == 0.0
-    found = play(store, stream(events=[EVENT]), "oracle")
+    found = values(store, stream(events=[EVENT]), "oracle")
     assert found["tokens"] is None or found["tokens"] != found["tokens"]
 
 
