@@ -15,7 +15,8 @@ async def in_flight(
     """At most `limit` calls of `ask` at any time; responses in the order they arrive.
 
     No request is read before a place is free. An exception of `ask` or of the requests ends the
-    iteration and cancels what is under way, as does closing the iterator.
+    iteration and cancels what is under way, as does closing the iterator. Requests that are a generator
+    are closed with it.
     """
     source = aiter_requests(requests)
     turn = asyncio.Lock()
@@ -47,6 +48,8 @@ async def in_flight(
         for task in workers:
             task.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+        if isinstance(requests, AsyncGenerator):
+            await requests.aclose()
 
 
 async def unless_refused(

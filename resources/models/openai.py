@@ -13,6 +13,7 @@ from resources.models.adaptive import AdaptiveLimit
 from resources.models.base import LMM, Instance, ModelUnusable, Requests, Response
 from resources.models.budget import Budget, Prices
 from resources.models.concurrent import in_flight
+from resources.models.leading import leaders_first
 from resources.models.listing import listed_models, near
 from resources.models.openai_wire import NoSuchModel, as_error, chat_body, parse_completion, redacted
 from resources.models.pace import Pace
@@ -150,7 +151,10 @@ class OpenAIModel(LMM):
         await self._client.close()
 
     def generate_until(self, requests: Requests) -> AsyncGenerator[Response, None]:
-        return in_flight(requests, self._answer, self._concurrency)
+        return in_flight(self._led(requests), self._answer, self._concurrency)
+
+    def _led(self, requests: Requests) -> Requests:
+        return leaders_first(requests, self._concurrency // 2)
 
     async def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
         raise ModelUnusable(self.no_loglikelihood)

@@ -126,7 +126,7 @@ class ServedModel(OpenAIModel):
 
     async def loglikelihood(self, requests: Requests) -> AsyncGenerator[Response, None]:
         score = await self._scorer()
-        async with aclosing(in_flight(requests, score, self._concurrency)) as responses:
+        async with aclosing(in_flight(self._led(requests), score, self._concurrency)) as responses:
             async for response in responses:
                 yield response
         await self._leave()
