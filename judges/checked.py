@@ -43,9 +43,3 @@ def checks() -> tuple[Check, ...]:
 def checks_of(task: str, judge: Mapping[str, Any]) -> list[Check]:
     """Those of one task's judge."""
     return [check for check in checks() if check.covers(task, judge)]
-
-
-def check_of(task: str, metric: str = "", **judge: Any) -> Check:
-    """The one check of a judge: `check_of("pope", name="yes_no", rule="pope")`. Raises ValueError otherwise."""
-    (found,) = [check for check in checks_of(task, judge) if check.metric == metric]
-    return found

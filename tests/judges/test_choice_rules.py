@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from judges import get_judge
-from judges.checked import check_of
 from judges.choice_rules import ASKING, RANDOM, RULES
 from judges.letter_rules import LETTER_RULES
 from judges.mmmu import MmmuJudge
 from judges.verdict import EMPTY, NO_ANSWER
+from tests.checked import check_of
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_letters.json").read_text(encoding="utf-8"))
 POINTS = ("Point A", "Point B", "Point C", "Point D")

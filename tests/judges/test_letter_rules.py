@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judges import get_judge
-from judges.checked import check_of
 from judges.letter_rules import LETTER_RULES, mmlu_pro
+from tests.checked import check_of
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_letters_video.json").read_text(encoding="utf-8"))
 FOUR = ("w", "x", "y", "z")

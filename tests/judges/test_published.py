@@ -9,7 +9,7 @@ import time
 import pytest
 
 from judges import get_judge, mathvision
-from judges.checked import check_of
+from tests.checked import check_of
 
 pytestmark = pytest.mark.real
 

@@ -18,10 +18,10 @@ from eval_assets.pipeline.registering import identify_checkpoint
 from eval_assets.pipeline.report import report_cell
 from eval_assets.pipeline.scoring import judge_cell, scores_of
 from eval_assets.reporting import cell_markdown
-from judges.checked import check_of
 from resources.models import ModelUnusable
 from resources.store import Store
 from task_defs import TaskDef, load_task
+from tests.checked import check_of
 from tests.conftest import TaskFolder
 from tests.pipeline.conftest import quiet
 
