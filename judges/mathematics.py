@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
-from judges.base import ItemLike, LabelError, TextJudge, TextParams
-from judges.extract import boxed
+from judges import math_worker, mathvision
+from judges.base import ItemLike, LabelError, ResponseLike, TextJudge, TextParams
+from judges.extract import boxed, strip_reasoning
 from judges.math_compare import quick, rational_key
 from judges.math_text import MAX_CHARS, Expression, clean, final_expression, is_math
 from judges.math_worker import WORKERS, TooHard, compare
+from judges.metric import Metric
 from judges.options import find_choice, index_of_label, letter_of
 from judges.verdict import Verdict
 
 UNCOMPARABLE = "uncomparable"  # the comparison was given up: scored as wrong
+PUBLISHED = "published"
+
+
+class MathParams(TextParams):
+    """published: the benchmark (and module) whose own rule judges the whole response, beside ours."""
+
+    published: Literal["mathvision"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,18 @@ class MathJudge(TextJudge):
     """
 
     name: ClassVar[str] = "math"
-    Parameters = TextParams
-    sources = ("mathematics.py", "math_compare.py", "math_text.py", "math_worker.py")
+    Parameters = MathParams
+    sources = ("mathematics.py", "math_compare.py", "math_text.py", "math_worker.py", "mathvision.py")
     libraries = ("math-verify", "latex2sympy2_extended", "sympy", "antlr4-python3-runtime")
     threads = WORKERS
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (Metric("accuracy"), *(Metric(f"accuracy_{name}", {name: 1.0}) for name in self.components))
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return (PUBLISHED,) if self.params.published else ()
 
     def label(self, item: ItemLike) -> _Label:
         if item.choices:
@@ -87,6 +104,23 @@ class MathJudge(TextJudge):
         if len(matches) == 1:
             return Verdict(float(matches[0] == label.index), answer=letters[matches[0]])
         return Verdict(0.0, answer=rational_key(expression), flags=(UNCOMPARABLE,) if given_up else ())
+
+    def _judge(self, item: ItemLike, response: ResponseLike) -> Verdict:
+        verdict = super()._judge(item, response)
+        if self.params.published is None or verdict.score is None:
+            return verdict
+        text = strip_reasoning(response.text) if self.extraction.strip_reasoning else response.text
+        index = self.label(item).index
+        wanted = [str(item.target)] if index is None else [letter_of(index), (item.choices or ())[index]]
+        return replace(verdict, values={PUBLISHED: float(mathvision.right(wanted, text, _value))})
+
+
+def _value(text: str) -> float | None:
+    """None as well where the value was given up: nothing equals it."""
+    try:
+        return math_worker.value(text)
+    except TooHard:
+        return None
 
 
 def _matching(choices: tuple[str, ...], answer: Expression) -> tuple[list[int], bool]:

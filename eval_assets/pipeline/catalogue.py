@@ -6,9 +6,13 @@ from collections.abc import Iterable
 
 from eval_assets.pipeline.metrics import task_metrics
 from eval_assets.reporting.markdown import plain, table
+from judges.checked import Check, checks, checks_of
 from task_defs import FunctionRef, TaskDef
 
-_HEADS = ("task", ">items", "judge", "primary metric", "aggregation", "clusters", "by", "data", "reference", "licence")
+_HEADS = (
+    *("task", ">items", "judge", "real answers: differing", "primary metric", "aggregation"),
+    *("clusters", "by", "data", "reference", "licence"),
+)
 _INTRODUCTION = """# The catalogue
 
 {count} tasks. Each is one file in `task_defs/catalog/`, whose comments say whose prompt and whose rule it has. None
@@ -20,7 +24,12 @@ Data: the commit of the data set on the hub that the task names, where one could
 `hf download` left (`evals ingest` tells it): results name their data, and other rows are another version.
 
 Clusters are items that are not independent: those that share the named field, or else a picture, video or sound.
-Judges and their rules: the docstrings in `judges/`. This page is printed by `evals tasks --catalogue`."""
+Judges and their rules: the docstrings in `judges/`. *Real answers: differing* says on how many recorded answers of
+models the judge's tests compare its rule with what others published, or their code says, of these answers (of
+MATH-Vision's, where a rule reads options), and how many verdicts, or answers read, are not theirs; by metric, where one
+is by our own rule and one by the published. *Cases*: no such answers are at hand, tests hold cases from the published
+code. Nothing: there is no published rule, or it has not been compared. Whose answers, what differs and which test shows
+it: `docs/judges.md`. This page is printed by `evals tasks --catalogue`."""
 
 
 def catalogue(tasks: Iterable[TaskDef]) -> str:
@@ -49,6 +58,7 @@ def _row(task: TaskDef) -> list[str]:
         f"`{task.task}`",
         "" if items is None else f"{items:,}",
         f"`{judge}`",
+        plain("; ".join(map(_checked, checks_of(task.task, task.judge)))),
         plain(primary.name),
         plain(primary.aggregation),
         plain(_clusters(task)),
@@ -57,6 +67,29 @@ def _row(task: TaskDef) -> list[str]:
         task.metadata["reference"],
         plain(task.metadata["licence"]),
     ]
+
+
+def _checked(check: Check) -> str:
+    if not check.answers:
+        return "cases"
+    return f"{check.answers:,}: {check.differing}" + (f" ({check.metric})" if check.metric else "")
+
+
+def checked() -> str:
+    """The table of docs/judges.md: each comparison of a rule with what others published."""
+    heads = ("rule", "only for", ">real answers", ">differing", "of, and what to say of it", "shown by")
+    return table(heads, (_check_row(check) for check in checks()))
+
+
+def _check_row(check: Check) -> list[str]:
+    rules = f" with rule {_code(check.rules)}" if check.rules else f", `{check.metric}`" if check.metric else ""
+    counted = [f"{check.answers:,}", str(check.differing)] if check.answers else ["none at hand", "unknown"]
+    said = ": ".join(plain(text) for text in (check.of, check.said) if text)
+    return [_code(check.judges) + rules, _code(check.tasks), *counted, said, _code(check.shown)]
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _clusters(task: TaskDef) -> str:

@@ -19,7 +19,7 @@ from eval_assets.pipeline.importers import Fields, ImportRefused, Log, Options, 
 from resources.models.checkpoint import Checkpoint
 from resources.models.recorded import RecordedAnswer, store_answers
 from resources.store import Store, check_key
-from resources.store.records import checkpoints, imports
+from resources.store.records import checkpoints, datasets, imports
 from task_defs import TaskDef
 
 LISTED = 20  # ids in a list that is stored or printed
@@ -71,6 +71,7 @@ class Imported:
     notes: list[str] = field(default_factory=list)
     model: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    data_version: str = ""  # of our items, with which the log was compared
 
 
 def import_answers(
@@ -118,6 +119,7 @@ def import_log(
             uri = store.table("recorded", name)
             stored = store_answers(uri, task.task, _answers(spooled, match, chosen, items, done))
             done.answers = stored - done.n_failed
+            done.data_version = (datasets(store).get(task=task.task) or {}).get("version", "")
             checkpoints(store).upsert([Checkpoint(name, "recorded", uri).record()])
             imports(store).upsert([_provenance(log, done)])
     return done

@@ -13,6 +13,7 @@ from eval_assets.pipeline.answered import place, stored_hashes
 from eval_assets.pipeline.cell import Cell, complete_outputs, finish, refuse_unanswerable
 from eval_assets.pipeline.episodes import Episodes
 from eval_assets.pipeline.failures import Failures
+from eval_assets.pipeline.imported_data import outdated
 from eval_assets.pipeline.inferred import Inferred, conclude
 from eval_assets.pipeline.ingest import items_of, media_of
 from eval_assets.pipeline.judge_models import refuse_unjudgeable
@@ -42,6 +43,8 @@ def infer(cell: Cell, store: Store, *, run_id: str, log: Callable[[str], None]) 
 
     Raises InferenceIncomplete after keeping what was answered, ModelUnusable, StoreUnwritable.
     """
+    if cell.by_item and (old := outdated(store, cell.checkpoint.key, cell.task.task, cell.dataset_version)):
+        log(f"WARNING: {cell.checkpoint.key}: {old}")
     record = complete_outputs(store, cell)
     if record is not None:
         log(f"{cell.checkpoint.key} on {cell.task.task}: complete, nothing to ask")

@@ -12,6 +12,7 @@ from judges.choice_rules import ASKING, RANDOM, RULES
 from judges.letter_rules import LETTER_RULES
 from judges.mmmu import MmmuJudge
 from judges.verdict import EMPTY, NO_ANSWER
+from tests.checked import check_of
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_letters.json").read_text(encoding="utf-8"))
 POINTS = ("Point A", "Point B", "Point C", "Point D")
@@ -113,6 +114,8 @@ def test_the_published_functions_say_the_same_of_4596_real_answers(rule, rows):
         answers = [a for a in rows(f"mathvision/outputs/{model}.jsonl") if questions[a["id"]]["options"]]
         found = [RULES[rule](a["response"].strip(), questions[a["id"]]["options"]) or "-" for a in answers]
         assert "".join(found) == letters, model
+    checked = check_of("", name="choice", rule=rule)
+    assert (checked.answers, checked.differing) == (sum(map(len, PUBLISHED[rule].values())), 0)
 
 
 @pytest.mark.real
@@ -132,6 +135,10 @@ def test_mmmu_judges_real_answers_as_published(rows):
                 assert verdict.values["published"] == 1 / len(asked["options"])
             else:
                 assert verdict.score == verdict.values["published"] == float(letter == asked["answer"])
+        assert next(left, None) is next(verdicts_open, None) is None
+    checked = check_of("mmmu", name="mmmu")
+    counted = sum(len(said) for key in ("mmmu", "mmmu_open") for said in PUBLISHED[key].values())
+    assert (checked.answers, checked.differing) == (counted, 0)
 
 
 def test_a_draw_is_wrong_and_flagged_and_its_expectation_stands_beside():

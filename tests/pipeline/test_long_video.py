@@ -13,7 +13,7 @@ from resources.frame_cache import FrameCache
 from resources.models import Media
 from resources.store.media import MediaTable, MediaWriter
 from resources.video import Shot, frames_of
-from tests.pipeline.test_requests import media_of
+from tests.pipeline.arriving import media_of
 from tests.videos import looped, number_of, video
 
 pytest.importorskip("av")

@@ -12,7 +12,7 @@ from resources.models import ModelUnusable
 from resources.sampling import evenly, frame_numbers
 from resources.store.tables import open_table
 from task_defs import RenderError, TaskError, compile_task, prompt_digest
-from tests.pipeline.test_requests import inputs, media_of, shape
+from tests.pipeline.arriving import inputs, media_of, shape
 from tests.videos import number_of, video
 
 av = pytest.importorskip("av")

