@@ -69,7 +69,7 @@ def stored_curve(store: Store, run: str, settings: Settings) -> Curve | None:
 
     Its record is a claim: the files are looked for.
     """
-    key = _key(_parts_of(store, points_of_run(store, run), settings))
+    key = curve_version(store, run, settings)
     record = cells(store).get(checkpoint=run, task="", variant="", stage=_STAGE)
     if record is None or record["key"] != key:
         return None
@@ -77,6 +77,11 @@ def stored_curve(store: Store, run: str, settings: Settings) -> Curve | None:
     page, text, table = (store.read_file("reports", name) for name in names)
     data = json.loads(text) if page and text and table else {}
     return Curve(data, key, *(store.file("reports", name) for name in names)) if data.get("version") == key else None
+
+
+def curve_version(store: Store, run: str, settings: Settings) -> str:
+    """Of the curve as it would be made now. Raises UnknownRun."""
+    return _key(_parts_of(store, points_of_run(store, run), settings))
 
 
 def curve_name(run: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting.curve_plots import band_plot, level_plot, two_runs_plot
+from eval_assets.reporting.curve_marks import Marks, band_marks, level_marks
+from eval_assets.reporting.curve_plots import band_plot, drawn, two_runs_plot
 from eval_assets.reporting.curve_words import names, pair_sentence, rows, said_steps, sentences
 from eval_assets.reporting.markdown import image, plain, table
 from eval_assets.reporting.pages import environment, figure
@@ -44,7 +45,7 @@ def curve_markdown(data: Data) -> str:
     for curve in curves[:_MOST_TASKS]:
         said = [*sentences(curve), *curve["notes"]]
         parts += [f"**{plain(curve['task'])}**", "\n".join(f"- {plain(sentence)}" for sentence in said)]
-        parts += [image(caption, svg) + "\n\n" + plain(caption) for svg, caption in _figures(curve)]
+        parts += [image(caption, drawn(marks)) + "\n\n" + plain(caption) for marks, caption in _figures(curve)]
         parts.append(_markdown_table(curve))
     parts += [f"{plain(task)} is left out: {plain(why)}" for task, why in data["absent"].items()]
     if len(curves) > _MOST_TASKS:
@@ -80,7 +81,7 @@ def _section(curve: Data) -> dict[str, Any]:
     return {
         "curve": curve,
         "sentences": sentences(curve),
-        "figures": [figure(svg, caption) for svg, caption in _figures(curve)],
+        "figures": [figure(drawn(marks), caption, _plot(marks, curve["task"])) for marks, caption in _figures(curve)],
         "rows": rows(curve),
         "reference": _reference(curve) if curve["band"] else "",
         "methods": _methods(curve),
@@ -94,8 +95,17 @@ def _methods(curve: Data) -> list[str]:
     said = [(band["method"], band["note"])] if band else []
     if best and not best["problem"]:
         said.append((f"{best['method']}, on the {count(best['n'])} items that all have a score for", best["note"]))
-    found = [f"{method[:1].upper()}{method[1:]}.{f' Note: {note}.' if note else ''}" for method, note in said]
-    return found + [f"Step {row['step']}: {row['note']}." for row in rows(curve) if row["note"]]
+    found = [f"{_capital(method)}.{f' Note: {note}.' if note else ''}" for method, note in said]
+    noted: dict[str, list[int]] = {}
+    for point, row in zip(curve["points"], rows(curve), strict=True):
+        if row["note"]:
+            noted.setdefault(row["note"], []).append(point["step"])
+    order = [point["step"] for point in curve["points"]]
+    return found + [f"{_capital(said_steps(steps, order))}: {note}." for note, steps in noted.items()]
+
+
+def _capital(said: str) -> str:
+    return said[:1].upper() + said[1:]
 
 
 def _reference(curve: Data) -> str:
@@ -103,20 +113,27 @@ def _reference(curve: Data) -> str:
     return names(curve)[reference["checkpoint"]] if reference else "reference"
 
 
-def _figures(curve: Data) -> list[tuple[str, str]]:
+def _plot(marks: Marks, task: str) -> Data | None:
+    """The plot's numbers with the task that they are of."""
+    found = marks.data()
+    return found and {**found, "task": task}
+
+
+def _figures(curve: Data) -> list[tuple[Marks, str]]:
     """Each plot with what must be said of it."""
     said = f"{curve['metric']} by step with {LEVEL} intervals."
     if (curve["best"] or {}).get("candidates"):
         said += " Filled: could be the best; hollow: another one is better."
     if curve["reference"] and curve["reference"]["role"] == "baseline":
         said += " Dashed: the baseline."
-    found = [(level_plot(curve), said)]
-    against = [{"step": p["step"], **p["vs_reference"]} for p in curve["points"] if p["vs_reference"]]
+    found = [(level_marks(curve), said)]
+    compared = [p for p in curve["points"] if p["vs_reference"]]
+    against = [{**p["vs_reference"], "step": p["step"], "checkpoint": p["checkpoint"]} for p in compared]
     if against:
         steps = [p["step"] for p in curve["points"]]
         said = f"Paired difference to {_reference(curve)}: bars are single {LEVEL} intervals, the shade is the band "
         said += "that holds for all steps at once. Filled: survives correction."
-        found.append((band_plot(against, steps, higher_is_better=curve["higher_is_better"]), said))
+        found.append((band_marks(against, steps, higher_is_better=curve["higher_is_better"]), said))
     return found
 
 

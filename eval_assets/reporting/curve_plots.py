@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from eval_assets.reporting.axes import Axis, padded
+from eval_assets.reporting.curve_marks import Marks, Point, all_said, band_marks, level_marks, points_of
 from eval_assets.reporting.frame import Frame, titled
 from eval_assets.reporting.svg import dot, line, nothing, path, short, svg, text
-from eval_assets.reporting.words import count, difference, number, percent, with_interval
+from eval_assets.reporting.words import with_interval
 
 Data = Mapping[str, Any]
 WIDTH = 520
@@ -25,77 +26,48 @@ _OTHER_BAR = 'stroke="#d55e00" stroke-width="1.5"'
 _OTHER_MARK = 'fill="#ffffff" stroke="#d55e00" stroke-width="1.5"'
 
 
-class _Point(NamedTuple):
-    """A value at a step with its interval and its band, in percent or points; said: the same in words."""
-
-    step: float
-    value: float
-    low: float
-    high: float
-    band_low: float
-    band_high: float
-    said: str
-
-    @property
-    def ends(self) -> tuple[float, ...]:
-        return self[1:6]
-
-
 def level_plot(curve: Data) -> str:
     """Score by step with its own interval; filled where the checkpoint could be the best, hollow where not.
 
     curve: a task's entry of the learning curve's data.
     """
-    found = _points(curve["points"], "value", with_interval)
-    if not found:
-        return nothing("no score by step")
-    reference, level = curve["reference"], 100 * number(curve["reference_value"])
-    dashed = bool(reference) and reference["role"] == "baseline" and math.isfinite(level)
-    known = [v for p in found for v in p.ends]
-    low, high = padded([*known, *([level] if dashed else [])], within=(0.0, 100.0))
-    x, y, parts = _FRAME.axes(
-        [p.step for p in found], low, high, titled(f"{curve['metric']}, %", curve["higher_is_better"])
-    )
-    parts += _line_through(found, x, y)
-    if dashed:
-        parts.append(_FRAME.level("ref", y(level)))
-    best = curve["best"] or {}
-    candidates = best.get("candidates")
-    for p, point in zip(found, _placed(curve["points"]), strict=True):
-        could = candidates is None or point["checkpoint"] in candidates
-        parts += _whisker(p, x(p.step), y, "dot" if could else "hollow")
-        if candidates and point["checkpoint"] == best["best"]:
-            parts.append(text("text", x(p.step), y(max(p.high, p.value)) - 6, "best", anchor="middle", strong=True))
-    if dashed:
-        parts.append(_reference_label(f"{short(reference['checkpoint'], 34)}: {percent(level / 100)}", level, found, y))
-    return svg(_FRAME.height, parts, f"{curve['metric']} by step, in percent. {_said(found)}", WIDTH)
+    return drawn(level_marks(curve))
 
 
 def band_plot(points: Sequence[Data], steps: Sequence[float], *, higher_is_better: bool = True) -> str:
     """Paired differences by step: each one's own interval as a bar, the simultaneous band as a shade.
 
-    points: `step`, `mean_diff`, `ci_low`, `ci_high`, `band_low`, `band_high` (the last two may be missing) and
-    `survives`, fractions. steps: all of the run, which the axis spans. Filled: survives correction.
+    points, steps: as `band_marks` takes them. Filled: survives correction.
     """
-    found = _points(points, "mean_diff", difference)
+    return drawn(band_marks(points, steps, higher_is_better=higher_is_better))
+
+
+def drawn(marks: Marks) -> str:
+    """The plot as SVG."""
+    found = marks.points
     if not found:
-        return nothing("no paired difference")
-    low, high = padded([*(v for p in found for v in p.ends), 0.0])
-    x, y, parts = _FRAME.axes(
-        [*steps, *(p.step for p in found)], low, high, titled("difference, points", higher_is_better), signed=True
-    )
+        return nothing(marks.described)
+    x, y, parts = _FRAME.axes(marks.span, *marks.ends, marks.title, signed=marks.signed)
     parts += _band(found, x, y)
-    parts.append(_FRAME.level("axis", y(0)))
+    if marks.signed:
+        parts.append(_FRAME.level("axis", y(0)))
     parts += _line_through(found, x, y)
-    for p, point in zip(found, _placed(points), strict=True):
-        parts += _whisker(p, x(p.step), y, "dot" if point.get("survives") else "hollow")
-    return svg(_FRAME.height, parts, f"Paired difference by step, in percentage points. {_said(found)}", WIDTH)
+    if marks.level:
+        parts.append(_FRAME.level("ref", y(marks.level[1])))
+    for p in found:
+        parts += _whisker(p, x(p.step), y, "dot" if p.filled else "hollow")
+        if p.best:
+            top = max(v for v in (p.high, p.value) if math.isfinite(v))
+            parts.append(text("text", x(p.step), y(top) - 6, "best", anchor="middle", strong=True))
+    if marks.level:
+        parts.append(_reference_label(*marks.level, found, y))
+    return svg(_FRAME.height, parts, marks.described, WIDTH)
 
 
 def two_runs_plot(task: Data) -> str:
     """The levels of two runs on one task, by step. task: an entry of the comparison's data."""
     (run_a, side_a), (run_b, side_b) = task["runs"].items()
-    a, b = (_points(side, "value", with_interval) for side in (side_a, side_b))
+    a, b = (points_of(side, "value", with_interval) for side in (side_a, side_b))
     if not a or not b:
         return nothing("no score by step")
     low, high = padded([v for p in (*a, *b) for v in p.ends], within=(0.0, 100.0))
@@ -107,7 +79,7 @@ def two_runs_plot(task: Data) -> str:
     for p in a:
         parts += _whisker(p, x(p.step) - 2.5, y, "dot")
     parts += _legend(run_a, run_b)
-    return svg(_FRAME.height, parts, f"{task['metric']} by step. {run_a}: {_said(a)}. {run_b}: {_said(b)}", WIDTH)
+    return svg(_FRAME.height, parts, f"{task['metric']} by step. {run_a}: {all_said(a)}. {run_b}: {all_said(b)}", WIDTH)
 
 
 def _legend(run_a: str, run_b: str) -> list[str]:
@@ -121,36 +93,19 @@ def _legend(run_a: str, run_b: str) -> list[str]:
     ]
 
 
-def _placed(points: Sequence[Data]) -> list[Data]:
-    return sorted((p for p in points if p.get("step") is not None), key=lambda p: p["step"])
-
-
-def _points(points: Sequence[Data], key: str, say: Callable[[Data], str]) -> list[_Point]:
-    """In order of step, what is unknown as NaN; none at all where nothing is known."""
-    found = []
-    for p in _placed(points):
-        numbers = (100 * number(p.get(k)) for k in (key, "ci_low", "ci_high", "band_low", "band_high"))
-        found.append(_Point(p["step"], *numbers, f"step {count(p['step'])}: {say(p)}"))
-    return found if any(math.isfinite(p.value) for p in found) else []
-
-
-def _said(found: Sequence[_Point]) -> str:
-    return "; ".join(p.said for p in found)
-
-
-def _stretches(found: Sequence[_Point], known: Callable[[_Point], bool]) -> list[list[_Point]]:
+def _stretches(found: Sequence[Point], known: Callable[[Point], bool]) -> list[list[Point]]:
     """Neighbours that are known: nothing is drawn across what was not measured."""
     return [list(group) for is_known, group in groupby(found, known) if is_known]
 
 
 def _line_through(
-    found: Sequence[_Point], x: Axis, y: Axis, draw: Callable[[list[tuple[float, float]]], str] = path
+    found: Sequence[Point], x: Axis, y: Axis, draw: Callable[[list[tuple[float, float]]], str] = path
 ) -> list[str]:
     stretches = _stretches(found, lambda p: math.isfinite(p.value))
     return [draw([(x(p.step), y(p.value)) for p in stretch]) for stretch in stretches if len(stretch) > 1]
 
 
-def _band(found: Sequence[_Point], x: Axis, y: Axis) -> list[str]:
+def _band(found: Sequence[Point], x: Axis, y: Axis) -> list[str]:
     parts = []
     for stretch in _stretches(found, lambda p: math.isfinite(p.band_low + p.band_high)):
         # One checkpoint alone still has a width on paper.
@@ -161,14 +116,14 @@ def _band(found: Sequence[_Point], x: Axis, y: Axis) -> list[str]:
     return parts
 
 
-def _whisker(p: _Point, at: float, y: Axis, look: str) -> list[str]:
+def _whisker(p: Point, at: float, y: Axis, look: str) -> list[str]:
     if not math.isfinite(p.value):
         return []
     bar = [line("bar", at, y(p.low), at, y(p.high))] if math.isfinite(p.low + p.high) else []
     return [*bar, dot(look, at, y(p.value), p.said)]
 
 
-def _other_whisker(p: _Point, at: float, y: Axis) -> list[str]:
+def _other_whisker(p: Point, at: float, y: Axis) -> list[str]:
     if not math.isfinite(p.value):
         return []
     ends = f'x1="{at:.1f}" y1="{y(p.low):.1f}" x2="{at:.1f}" y2="{y(p.high):.1f}"'
@@ -189,7 +144,7 @@ def _joined(at: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
 
 
-def _reference_label(label: str, level: float, found: Sequence[_Point], y: Axis) -> str:
+def _reference_label(label: str, level: float, found: Sequence[Point], y: Axis) -> str:
     """Beside the dashed line, at the end where the curve is farther away."""
     known = [p.value for p in found if math.isfinite(p.value)]
     at, at_left = y(level), abs(known[0] - level) > abs(known[-1] - level)

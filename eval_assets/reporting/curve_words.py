@@ -19,6 +19,7 @@ from eval_assets.reporting.words import (
 )
 
 Data = Mapping[str, Any]
+_MOST_SAID = 10  # steps or changes in a sentence; the table has them all
 
 
 def sentences(curve: Data) -> list[str]:
@@ -74,22 +75,39 @@ def _changes(curve: Data) -> list[str]:
     changed = [p for p in curve["points"] if p["vs_previous"]]
     if not changed:
         return []
+    survived = [p for p in changed if p["vs_previous"]["survives"]]
+    if not survived:
+        return ["From one checkpoint to the next no change survives correction."]
+    largest = sorted(survived, key=lambda p: -abs(number(p["vs_previous"]["mean_diff"])))[:_MOST_SAID]
     found = [
         f"{count(steps[p['vs_previous']['b']])} → {count(p['step'])} ({points(p['vs_previous']['mean_diff'])})"
-        for p in changed
-        if p["vs_previous"]["survives"]
+        for p in survived
+        if p in largest
     ]
-    if not found:
-        return ["From one checkpoint to the next no change survives correction."]
-    return [f"Changes from one checkpoint to the next that survive correction: {', '.join(found)}."]
+    more = f"; these are the {len(found)} largest of {len(survived)}" if len(survived) > len(found) else ""
+    return [f"Changes from one checkpoint to the next that survive correction: {', '.join(found)}{more}."]
 
 
 def said_steps(steps: Sequence[int], order: Any) -> str:
-    """`steps 221 to 2,118` where they follow each other in `order`, otherwise `steps 221; 2,118`."""
-    places = [list(order).index(step) for step in steps]
-    if len(steps) > 2 and places == list(range(places[0], places[0] + len(steps))):
+    """`steps 221 to 2,118` where they follow each other in `order`, otherwise `steps 221; 2,118`.
+
+    Of many, neighbours are put together; where that is not enough, their number is said.
+    """
+    every = list(order)
+    places = {step: place for place, step in enumerate(every)}
+    stretches: list[list[int]] = []
+    for step in steps:
+        if stretches and places[step] == places[stretches[-1][-1]] + 1:
+            stretches[-1].append(step)
+        else:
+            stretches.append([step])
+    if len(steps) > 2 and len(stretches) == 1:
         return f"steps {count(steps[0])} to {count(steps[-1])}"
-    return f"step{'' if len(steps) == 1 else 's'} {'; '.join(map(count, steps))}"
+    if len(steps) <= _MOST_SAID:
+        return f"step{'' if len(steps) == 1 else 's'} {'; '.join(map(count, steps))}"
+    if len(stretches) > _MOST_SAID:
+        return f"{count(len(steps))} of {count(len(every))} steps, from {count(steps[0])} to {count(steps[-1])}"
+    return f"steps {'; '.join(count(s[0]) if len(s) == 1 else f'{count(s[0])} to {count(s[-1])}' for s in stretches)}"
 
 
 def rows(curve: Data) -> list[dict[str, str]]:
@@ -118,7 +136,7 @@ def rows(curve: Data) -> list[dict[str, str]]:
                 "change_survives": "yes" if before.get("survives") else "",
                 "could": could,
                 "p_is_best": p_value(chances.get(key)) if key in chances else "",
-                "note": "; ".join(note for note in (against.get("note"), before.get("note")) if note),
+                "note": "; ".join(dict.fromkeys(filter(None, (against.get("note"), before.get("note"))))),
             }
         )
     return found

@@ -133,8 +133,9 @@ def _stability(block: Data | None) -> dict[str, Any] | None:
     return {"heading": stability.heading(block), "figures": stability.figures(block)} if block else None
 
 
-def figure(svg: str, caption: str) -> dict[str, Any]:
-    return {"svg": _svg(svg), "caption": caption}
+def figure(svg: str, caption: str, plot: Data | None = None) -> dict[str, Any]:
+    """plot: the same numbers for a page whose script draws them; a page that is one file has none."""
+    return {"svg": _svg(svg), "caption": caption, "plot": plot}
 
 
 def _svg(text: str) -> Any:

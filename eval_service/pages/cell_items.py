@@ -34,13 +34,17 @@ _CONDITIONS: dict[Show, str] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which items. field, value: a category; text: in the question or the answer. page: from 0."""
+    """Which items. field, value: a category; text: in the question or the answer. page: from 0.
+
+    scores: an item's mean score lies between these, both included.
+    """
 
     show: Show = "all"
     field: str = ""
     value: str = ""
     flag: str = ""
     text: str = ""
+    scores: tuple[float, float] | None = None
     page: int = 0
 
 
@@ -84,6 +88,9 @@ def find(store: Store, task: TaskDef, checkpoint: str, variant: str, wanted: Wan
     connection.register("verdicts", verdicts)
     where, given = _where(store, task, connection, verdicts, wanted)
     having = "count(DISTINCT coalesce(answer, chr(0))) > 1" if wanted.show == "disagree" else "true"
+    if wanted.scores:
+        having += " AND avg(score) BETWEEN ? AND ?"
+        given += wanted.scores
     matched = f"SELECT position FROM verdicts WHERE {where} GROUP BY position HAVING {having}"  # noqa: S608
     (total,) = connection.execute(f"SELECT count(*) FROM ({matched})", given).fetchone() or (0,)  # noqa: S608
     wanted = replace(wanted, page=min(wanted.page, max(0, total - 1) // PER_PAGE))
@@ -105,8 +112,9 @@ def _verdicts(uri: str, version: int) -> pa.Table:
 
 def _where(
     store: Store, task: TaskDef, connection: duckdb.DuckDBPyConnection, verdicts: pa.Table, wanted: Wanted
-) -> tuple[str, list[str]]:
-    conditions, given = [_CONDITIONS[wanted.show]], []
+) -> tuple[str, list[Any]]:
+    conditions: list[str] = [_CONDITIONS[wanted.show]]
+    given: list[Any] = []
     if f"by_{wanted.field}" in verdicts.column_names:  # a name of ours, never the user's, goes into the query
         conditions.append(f'"by_{wanted.field}" = ?')
         given.append(wanted.value)

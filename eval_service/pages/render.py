@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
 from eval_assets.reporting import pages as reports
 from eval_assets.reporting.words import count, decimal, interval, percent
@@ -26,14 +29,30 @@ SAFE_HEADERS = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def environment() -> Environment:
-    """`base.html.j2` is ours, so that a report's own templates extend it here."""
+@lru_cache(maxsize=4)
+def environment(dagster_url: str = "") -> Environment:
+    """`base.html.j2` is ours, so that a report's own templates extend it here. dagster_url: for a link from there."""
     theirs = reports.environment()
     assert theirs.loader is not None
     made = theirs.overlay(loader=ChoiceLoader([FileSystemLoader(_HERE / "templates"), theirs.loader]))
-    made.filters |= {"slug": slug, "percent": percent, "count": count, "decimal": decimal, "interval": interval}
+    made.filters |= {
+        "slug": slug,
+        "plot_json": plot_json,
+        "percent": percent,
+        "count": count,
+        "decimal": decimal,
+        "interval": interval,
+    }
+    made.globals = {**made.globals, "dagster_url": dagster_url}
     return made
+
+
+def plot_json(plot: Mapping[str, Any]) -> Markup:
+    """A plot's numbers for the page's script, points with the address of their cell; safe inside of `<script>`."""
+    if plot["kind"] == "steps":
+        points = [{**p, "href": f"/cells/{slug(p['checkpoint'])}/{slug(plot['task'])}"} for p in plot["points"]]
+        plot = {**plot, "points": points}
+    return htmlsafe_json_dumps(plot, allow_nan=False, separators=(",", ":"))
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:

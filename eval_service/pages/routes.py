@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,14 +17,13 @@ from fastapi.staticfiles import StaticFiles
 from eval_assets import results
 from eval_assets.pipeline.episode_films import film_of
 from eval_assets.pipeline.judgements import judgements_of
-from eval_assets.pipeline.learning_curve import curve_data
 from eval_assets.pipeline.replaying import Replays
 from eval_assets.reporting.curve import curve_page
 from eval_assets.reporting.pages import checkpoint_page
 from eval_assets.settings import load_settings
 from eval_service.names import named_task
 from eval_service.pages import board as boards
-from eval_service.pages import cell_items, cell_view, item_view, media
+from eval_service.pages import cell_items, cell_view, curves, item_view, media
 from eval_service.pages.flips import flips
 from eval_service.pages.render import SAFE_HEADERS, environment, page
 from eval_service.pages.view import COOKIE, Looking
@@ -108,8 +109,8 @@ def runs(request: Request) -> Response:
 @pages.get("/runs/{run}")
 def run(request: Request, run: str) -> Response:
     """A run's learning curve as it stands now."""
-    data = curve_data(_store(request), unslug(run), load_settings())
-    return Response(curve_page(data, environment()), media_type="text/html", headers=SAFE_HEADERS)
+    data = curves.curve(_store(request), unslug(run), load_settings())
+    return Response(curve_page(data, environment(_dagster(request))), media_type="text/html", headers=SAFE_HEADERS)
 
 
 @pages.get("/checkpoints/{checkpoint}")
@@ -118,7 +119,7 @@ def checkpoint(request: Request, checkpoint: str) -> Response:
     data = _store(request).read_json("reports", f"{slug(unslug(checkpoint))}.json")
     if data is None:
         raise HTTPException(404, f"{unslug(checkpoint)} has no report: `evals run` or a job writes it")
-    return Response(checkpoint_page(data, environment()), media_type="text/html", headers=SAFE_HEADERS)
+    return Response(checkpoint_page(data, environment(_dagster(request))), media_type="text/html", headers=SAFE_HEADERS)
 
 
 # --- cells ---------------------------------------------------------------------------------------
@@ -127,18 +128,20 @@ def checkpoint(request: Request, checkpoint: str) -> Response:
 @pages.get("/cells/{checkpoint}/{task}")
 def cell(
     request: Request, checkpoint: str, task: str, variant: str = "", show: str = "all", field: str = "",
-    value: str = "", flag: str = "", q: str = "", page_number: Annotated[int, Query(alias="page", ge=0)] = 0,
+    value: str = "", flag: str = "", q: str = "", scores: str = "",
+    page_number: Annotated[int, Query(alias="page", ge=0)] = 0,
 ) -> Response:  # fmt: skip
     """A cell's numbers and its items."""
     store, key, definition = _store(request), unslug(checkpoint), _task(request, task)
     field, _, value = field.partition("=") if "=" in field else (field, "", value)
     known = next((s for s in cell_items.SHOWS if s == show), "all")
-    wanted = cell_items.Wanted(known, field, value, flag, q, page_number)
+    wanted = cell_items.Wanted(known, field, value, flag, q, _range(scores), page_number)
     items = cell_items.find(store, definition, key, variant, wanted)
     values = {
         "checkpoint": key, "task": definition.task, "variant": variant, "wanted": items.wanted, "items": items,
         "shown": [item_view.item(definition, one) for one in items.shown], "pages": cell_view.pages(items.total),
         "query": _item_query(wanted, variant), "shows": cell_items.SHOWS,
+        "without_scores": _item_query(replace(wanted, scores=None), variant),
     }  # fmt: skip
     if request.headers.get("hx-request"):
         return page("_items.html.j2", **values)
@@ -147,9 +150,18 @@ def cell(
     return page("cell.html.j2", **values, **view, dagster_url=_dagster(request))
 
 
+def _range(scores: str) -> tuple[float, float] | None:
+    """`0.25..0.3`; what is none asks for nothing."""
+    low, _, high = scores.partition("..")
+    with contextlib.suppress(ValueError):
+        return float(low), float(high)
+    return None
+
+
 def _item_query(wanted: cell_items.Wanted, variant: str) -> str:
     field = f"{wanted.field}={wanted.value}" if wanted.field else ""
     given = {"show": wanted.show, "field": field, "flag": wanted.flag, "q": wanted.text, "variant": variant}
+    given["scores"] = "{!r}..{!r}".format(*wanted.scores) if wanted.scores else ""
     return urlencode({k: v for k, v in given.items() if v and v != "all"})
 
 
