@@ -97,6 +97,7 @@ class Episodes:
 
     async def _play_all(self, player: Player, lacking: Sequence[tuple[Question, Asked]]) -> None:
         left = iter(lacking)
+        model: LMM | None = None
         async with contextlib.AsyncExitStack() as stack:
             self.answers = await stack.enter_async_context(RowWriter(self.table.append))
             self.notes = await stack.enter_async_context(RowWriter(self._store_steps))
@@ -112,6 +113,7 @@ class Episodes:
                 for task in (*jobs, *workers):
                     task.cancel()
                 await asyncio.gather(*jobs, *workers, return_exceptions=True)
+        self.done.observed = dict(model.observed) if model else {}
 
     async def _all_of(self, workers: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.gather(*workers)

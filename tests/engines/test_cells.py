@@ -19,6 +19,8 @@ from eval_assets.pipeline.cell import plan_cell
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import from_directory, identify_checkpoint, register
+from eval_assets.pipeline.report import report_cell
+from eval_assets.pipeline.scoring import judge_cell
 from resources.engines.lease import stop_host
 from resources.models.base import ModelUnusable
 from tests.conftest import TaskFolder
@@ -106,6 +108,26 @@ def test_a_cell_is_answered_and_says_what_the_engine_did(project, engines):
     assert "stand_in.py serve" in done.observed["command"]
     again = infer(project.cell(key), project.store, run_id="r", log=print)
     assert (again.asked, again.observed) == (0, {})
+
+
+def test_episodes_say_what_the_engine_did_too(project, engines):
+    """On the materialization, and in the report of the cell."""
+    episode = {"player": "guess", "max_steps": 3, "params": {"low": 1, "high": 9}}
+    judge = {"name": "outcome", "values": ["guesses"]}
+    project.task = (
+        TaskFolder(project.path / "games", "games")
+        .rows([{"id": f"g{i}", "question": "?"} for i in range(4)])
+        .task(episode=episode, judge=judge, doc_to_target=None)
+    )
+    ingest(project.task, project.store)
+    cell = project.cell(project.checkpoint("step-1"))
+    done = infer(cell, project.store, run_id="r", log=print)
+    assert done.asked == 12, "a stand-in's answer is no number: every step is asked"
+    assert done.observed["starts"] == 1
+    judge_cell(cell, project.store, run_id="r", log=print)
+    report = report_cell(cell, project.store, run_id="r", log=print)
+    assert report["engine"] == done.observed
+    assert report["engine"]["prompt_tokens_per_s"] > 0
 
 
 def test_cells_in_several_processes_share_an_engine(project, engines, tmp_path):
