@@ -13,6 +13,7 @@ from eval_assets.pipeline.cell import Cell, Variant, find_checkpoint, plan_cell
 from eval_assets.pipeline.comparing import NotComparable
 from eval_assets.pipeline.files import clean, report_name, write_json
 from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_scores, stored_scores
+from eval_assets.pipeline.memory_curve import memory_curve
 from eval_assets.pipeline.metrics import TaskMetric, estimate, own_unit, task_metrics
 from resources.models import ModelUnusable
 from resources.store import Store
@@ -60,7 +61,8 @@ def context_sweep(
     store: Store, checkpoint: str, task: TaskDef, variants: Mapping[str, Mapping[int | None, Variant]]
 ) -> dict[str, Any]:
     """For each metric its `curves`: policy -> points (budget, estimate), the area under them, the area's difference to
-    the first policy's. `latencies`: policy -> seconds from event to answer, of its largest budget.
+    the first policy's. Of its largest budget, policy -> `latencies`, seconds from event to answer, and `memory`, see
+    `memory_curve`.
 
     An area is the mean height over log2 of the budget, of items that are scored at every budget.
     Raises NotScored and NotComparable.
@@ -83,6 +85,7 @@ def context_sweep(
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "metrics": [_curves(metric, variants, scores) for metric in task_metrics(task)],
         "latencies": {policy: _latencies(store, cells[policy, budget]) for policy, budget in largest.items()},
+        "memory": {policy: memory_curve(store, cells[policy, budget]) for policy, budget in largest.items()},
         "largest": largest,
     }
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from eval_assets.pipeline.cell import Cell
 from eval_assets.pipeline.failures import Failures
 from eval_assets.pipeline.inferred import Inferred, conclude
 from eval_assets.pipeline.ingest import media_of
+from eval_assets.pipeline.memory_watch import MemoryWatch
 from eval_assets.pipeline.playing import Interrupted, Played
 from eval_assets.pipeline.progress import Progress
 from eval_assets.pipeline.questions import Question, questions
@@ -176,21 +178,25 @@ class Episodes:
         return response_of(row)
 
     async def _answer(self, model: LMM) -> None:
-        async with contextlib.aclosing(model.generate_until(self._requests())) as responses:
+        memory = MemoryWatch(model.kv_use)
+        responses = model.generate_until(self._requests(memory))
+        async with contextlib.aclosing(memory), contextlib.aclosing(responses):
             async for response in responses:
                 asked, future = self.waiting.pop(response.id)
+                kv_use = memory.ended(response.id)
                 if not self.failures.kept(response):
                     if not future.done():
                         future.set_exception(Interrupted())
                     continue
                 if response.usage or response.error is None:
                     self.spend.add(response.usage)
-                kept = await self.keep(asked, response)
+                kept = await self.keep(asked, replace(response, kv_use=kv_use))
                 if not future.done():
                     future.set_result(kept)
 
-    async def _requests(self) -> AsyncIterator[Instance]:
+    async def _requests(self, memory: MemoryWatch) -> AsyncIterator[Instance]:
         while (instance := await self.queue.get()) is not None:
+            memory.began(instance.id)
             yield instance
 
     # --- what was seen and done ----------------------------------------------------------------

@@ -16,6 +16,7 @@ from eval_assets.pipeline.episode_block import episode_block
 from eval_assets.pipeline.files import report_name, write_json
 from eval_assets.pipeline.human_labels import labels_version
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
+from eval_assets.pipeline.memory_curve import memory_curve
 from eval_assets.pipeline.metrics import TaskMetric, metric_fields, task_metrics
 from eval_assets.pipeline.scoring import scores_of
 from eval_assets.pipeline.spent import spent
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Bump when the same scores make another report.
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 # A field with more values than this is no breakdown but an id.
 MOST_CATEGORIES = 200
 
@@ -94,7 +95,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         store, cell.checkpoint.key, cell.task.task, cell.variant.id, cell.gen_kwargs, cell.task.episode is not None
     )
     judging = judging_block(store, cell, items, metrics[0])
-    episodes = episode_block(store, cell)
+    episodes, memory = episode_block(store, cell), memory_curve(store, cell)
     return {
         "checkpoint": cell.checkpoint.key,
         "task": cell.task.task,
@@ -115,6 +116,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         **({"stability": stability} if stability else {}),
         **({"judging": judging} if judging else {}),
         **({"episodes": episodes} if episodes else {}),
+        **({"memory": memory} if memory else {}),
         **counts,
         "engine": _observed(store, cell),
         "scores_version": scores_record["version"],

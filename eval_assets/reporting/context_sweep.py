@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from eval_assets.reporting import memory_plots
 from eval_assets.reporting.context_plots import budget_curves, latency_histogram
 from eval_assets.reporting.pages import environment, figure
 from eval_assets.reporting.words import LEVEL, count, difference, with_interval
@@ -16,7 +17,7 @@ Data = Mapping[str, Any]
 
 
 def context_page(data: Data) -> str:
-    """A self-contained HTML page: a plot and a table for each metric, latencies at last."""
+    """A self-contained HTML page: a plot and a table for each metric, latencies and memory at last."""
     known = [m for m in data["metrics"] if any(p["value"] is not None for c in m["curves"] for p in c["points"])]
     metrics = [
         {"name": m["name"], "rows": _rows(m), "figure": figure(budget_curves(m["curves"], m), _caption(m))}
@@ -26,9 +27,15 @@ def context_page(data: Data) -> str:
         figure(latency_histogram(seconds, policy), f"{policy}, {_frames(data['largest'][policy])}")
         for policy, seconds in data["latencies"].items()
     ]
+    curves = {policy: curve for policy, curve in data["memory"].items() if curve}
+    memory = [
+        figure(plot, f"{policy}, {_frames(data['largest'][policy])}. {said}")
+        for policy, curve in curves.items()
+        for plot, said in memory_plots.figures(curve, list(curves.values()))
+    ]
     unknown = [m["name"] for m in data["metrics"] if m not in known]
     template = environment().get_template("context_sweep.html.j2")
-    return template.render(data=data, metrics=metrics, latencies=latencies, unknown=unknown, level=LEVEL)
+    return template.render(data=data, metrics=metrics, latencies=latencies, memory=memory, unknown=unknown, level=LEVEL)
 
 
 def context_terminal(data: Data) -> Table:

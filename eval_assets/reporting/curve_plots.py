@@ -13,14 +13,13 @@ from typing import Any
 from eval_assets.reporting.axes import Axis, padded
 from eval_assets.reporting.curve_marks import Marks, Point, all_said, band_marks, level_marks, points_of
 from eval_assets.reporting.frame import Frame, titled
-from eval_assets.reporting.svg import dot, line, nothing, path, short, svg, text
+from eval_assets.reporting.svg import band, dot, line, nothing, path, short, svg, text
 from eval_assets.reporting.words import with_interval
 
 Data = Mapping[str, Any]
 WIDTH = 520
 _FRAME = Frame(width=WIDTH, height=290, left=48, right=26, top=38, bottom=44, below="training step")
 _LETTER = 6.9  # mean width of a letter at 12 px, pixels
-_BAND = 'fill="#0072b2" fill-opacity="0.16" stroke="none"'
 _OTHER_LINE = 'stroke="#d55e00" stroke-width="1.5" stroke-opacity="0.7" stroke-dasharray="6 3" fill="none"'
 _OTHER_BAR = 'stroke="#d55e00" stroke-width="1.5"'
 _OTHER_MARK = 'fill="#ffffff" stroke="#d55e00" stroke-width="1.5"'
@@ -112,7 +111,7 @@ def _band(found: Sequence[Point], x: Axis, y: Axis) -> list[str]:
         half = 6 if len(stretch) == 1 else 0
         upper = [(x(p.step) + side, y(p.band_high)) for p in stretch for side in ((-half, half) if half else (0,))]
         lower = [(x(p.step) + side, y(p.band_low)) for p in stretch for side in ((-half, half) if half else (0,))]
-        parts.append(f'<polygon class="pl-band" {_BAND} points="{_joined([*upper, *reversed(lower)])}"/>')
+        parts.append(band(upper, lower))
     return parts
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval_assets.reporting import episodes, judging, overall, stability, view
+from eval_assets.reporting import episodes, judging, memory_plots, overall, stability, view
 from eval_assets.reporting.board import grid
 from eval_assets.reporting.forest import suite_forest
 from eval_assets.reporting.plots import breakdown_plot, difference_plot, interval_plot, interval_strip, learning_curve
@@ -106,6 +106,8 @@ def _figures(data: Data, report: Data, history: list[Data]) -> list[dict[str, An
             found.append(figure(breakdown_plot(part), f"{part['lead']} by {part['field']}; dashed: all items."))
     if block := report.get("episodes"):
         found += [figure(plot, said) for plot, said in episodes.figures(block)]
+    if memory := report.get("memory"):
+        found += [figure(plot, said) for plot, said in memory_plots.figures(memory)]
     return found
 
 

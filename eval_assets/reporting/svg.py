@@ -23,6 +23,7 @@ _LOOKS = {
     "grid": 'stroke="#e6e8eb" stroke-width="1"',
     "axis": 'stroke="#8a919b" stroke-width="1"',
     "line": 'stroke="#0072b2" stroke-width="1.5" stroke-opacity="0.55" fill="none"',
+    "band": 'fill="#0072b2" fill-opacity="0.16" stroke="none"',
     "bar": 'stroke="#0072b2" stroke-width="1.5"',
     "dot": 'fill="#0072b2" stroke="#0072b2" stroke-width="1.5"',
     "hollow": 'fill="#ffffff" stroke="#0072b2" stroke-width="1.5"',
@@ -46,6 +47,12 @@ def line(look: str, x1: float, y1: float, x2: float, y2: float) -> str:
 
 def path(at: Sequence[tuple[float, float]]) -> str:
     return f'<polyline class="pl-line" {_LOOKS["line"]} points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in at)}"/>'
+
+
+def band(upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]]) -> str:
+    """The area between two lines, each from left to right."""
+    at = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*upper, *reversed(lower)])
+    return f'<polygon class="pl-band" {_LOOKS["band"]} points="{at}"/>'
 
 
 def dot(look: str, x: float, y: float, said: str, radius: float = 3.5) -> str:

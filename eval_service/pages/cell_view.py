@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from eval_assets.pipeline.cell import find_checkpoint
-from eval_assets.reporting import episodes, view
+from eval_assets.reporting import episodes, memory_plots, view
 from eval_assets.reporting.pages import figure
 from eval_assets.reporting.plots import breakdown_plot, interval_plot
 from eval_assets.reporting.words import LEVEL, count, decimal, engine, percent, tokens
@@ -33,6 +33,8 @@ def cell(store: Store, report: Data, checkpoint: str, task: TaskDef) -> Data:
         figures.append(shown)
     if block := report.get("episodes"):
         figures += [figure(plot, said) for plot, said in episodes.figures(block)]
+    if memory := report.get("memory"):
+        figures += [figure(plot, said) for plot, said in memory_plots.figures(memory)]
     primary = report["metrics"][report["primary"]]
     return {
         "report": report, "primary": view.score_cells(primary), "metric": report["primary"], "level": LEVEL,

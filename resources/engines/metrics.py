@@ -28,6 +28,8 @@ _NAMES = {
     ),
     "preemptions": ("vllm:num_preemptions_total", "sglang:num_retracted_reqs"),
 }
+# Gauges, one for each engine behind the server: the share of the KV cache's blocks that requests hold.
+_KV_USE = ("vllm:kv_cache_usage_perc", "sglang:token_usage")
 
 
 def read(text: str) -> dict[str, float]:
@@ -41,6 +43,12 @@ def read(text: str) -> dict[str, float]:
             if name in seen:
                 found[ours] += seen[name]
     return dict(found)
+
+
+def kv_use(text: str) -> float | None:
+    """Share of the KV cache that is in use now, 0 to 1, the mean of several engines; None where it is not told."""
+    told = [float(value) for name, value in _LINE.findall(text) if name in _KV_USE]
+    return sum(told) / len(told) if told else None
 
 
 def between(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, float]:

@@ -109,6 +109,8 @@ class Response:
     reasoning_in_text: whether that stood before the answer in the text; `reasoning + text` is then the
                    text as it came (`resources.models.reasoning`).
     served_by:     the model that the reply names, with `+` and its system fingerprint where it has one.
+    kv_use:        share of the engine's KV cache that all its requests held while this one was under way; None:
+                   not known.
     """
 
     id: str
@@ -122,6 +124,7 @@ class Response:
     reasoning: str = ""
     reasoning_in_text: bool = False
     served_by: str = ""
+    kv_use: float | None = None
 
 
 Requests = Iterable[Instance] | AsyncIterable[Instance]
@@ -163,6 +166,10 @@ class LMM(ABC):
     def observed(self) -> Mapping[str, Any]:
         """What was seen while it answered (cache hits, speed, idle seconds), once it has been left."""
         return {}
+
+    async def kv_use(self) -> float | None:
+        """Share of the engine's KV cache that is in use now, by all its requests; None where that is not told."""
+        return None
 
     async def __aenter__(self) -> LMM:
         return self

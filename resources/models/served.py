@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from hashlib import sha256
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources.engines.launch import SERVED, engine_version, launch
 from resources.engines.lease import Lease, Want, ask
-from resources.engines.metrics import between, read
+from resources.engines.metrics import between, kv_use, read
 from resources.engines.options import EngineOptions
 from resources.engines.slots import Slot, media_folder, slots
 from resources.engines.swap import SWAPPABLE_ENV, qualification, swap_key
@@ -226,20 +226,33 @@ class ServedModel(OpenAIModel):
 
     async def _metrics(self, leases: Sequence[Lease] = ()) -> dict[str, float]:
         """The engines' counters, summed; what does not answer counts nothing."""
-        import aiohttp
-
         total: dict[str, float] = {}
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
-            for lease in leases or self._leases:
-                try:
-                    async with session.get(f"{lease.url}/metrics") as reply:
-                        counted = read(await reply.text())
-                except (TimeoutError, aiohttp.ClientError):
-                    self.log(f"{lease.url}/metrics does not answer: this cell has no cache figures")
-                    continue
-                for name, value in counted.items():
-                    total[name] = total.get(name, 0.0) + value
+        async for url, text in _told(leases or self._leases, seconds=10):
+            if text is None:
+                self.log(f"{url} does not answer: this cell has no cache figures")
+                continue
+            for name, value in read(text).items():
+                total[name] = total.get(name, 0.0) + value
         return total
+
+    async def kv_use(self) -> float | None:
+        """The mean over replicas."""
+        shares = [kv_use(text) async for _, text in _told(self._leases, seconds=2) if text is not None]
+        known = [share for share in shares if share is not None]
+        return sum(known) / len(known) if known else None
+
+
+async def _told(leases: Sequence[Lease], *, seconds: float) -> AsyncIterator[tuple[str, str | None]]:
+    """What each engine tells at /metrics; None of one that does not answer in time."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(seconds)) as session:
+        for url in [f"{lease.url}/metrics" for lease in leases]:
+            try:
+                async with session.get(url) as reply:
+                    yield url, await reply.text()
+            except (TimeoutError, aiohttp.ClientError):
+                yield url, None
 
 
 # vLLM: "At most 4 image(s) may be provided in one prompt." SGLang: "Too many images ..." and the like.

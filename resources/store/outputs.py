@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         ("cached_tokens", pa.int32()),
         ("reasoning_tokens", pa.int32()),
         ("served_by", pa.string()),  # the model that the endpoint names
+        ("kv_use", pa.float64()),  # share of the engine's KV cache in use meanwhile, by all requests; of steps
         ("fitted", pa.string()),  # JSON: frames that were left out to fit the model's context, see resources.fitting
         ("timings", pa.string()),  # JSON: seconds by name
         ("run_id", pa.string()),
@@ -75,6 +76,7 @@ def row_of(asked: Asked, response: Response, run_id: str) -> dict[str, Any]:
         "cached_tokens": response.usage.get("cached_tokens"),
         "reasoning_tokens": response.usage.get("reasoning_tokens"),
         "served_by": response.served_by or None,
+        "kv_use": response.kv_use,
         "fitted": asked.fitted,
         "timings": json.dumps(dict(response.timings)),
         "run_id": run_id,
@@ -100,6 +102,7 @@ def response_of(row: Mapping[str, Any]) -> Response:
         reasoning=row.get("reasoning") or "",
         reasoning_in_text=bool(row.get("reasoning_in_text")),
         served_by=row.get("served_by") or "",
+        kv_use=row.get("kv_use"),
         error=error,
     )
 

@@ -29,19 +29,28 @@ def work() -> None:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answered = 0
+    asked = 0  # requests under way
     stale = False  # caches hold something of other weights
     lock = threading.Lock()
     options: argparse.Namespace
 
     def do_GET(self) -> None:
-        body = f"vllm:prompt_tokens_total {10 * Handler.answered}\n" if self.path == "/metrics" else "{}"
-        self._reply(200, body.encode())
+        told = f"vllm:prompt_tokens_total {10 * Handler.answered}\nvllm:kv_cache_usage_perc {Handler.asked / 64}\n"
+        self._reply(200, told.encode() if self.path == "/metrics" else b"{}")
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self.path.endswith("/chat/completions"):
             self._change(asked)
             return
+        with Handler.lock:
+            Handler.asked += 1
+        time.sleep(self.options.answer_seconds)
+        self._answer(asked)
+        with Handler.lock:
+            Handler.asked -= 1
+
+    def _answer(self, asked: dict) -> None:
         with Handler.lock:
             Handler.answered += 1
             paused = 0 < self.options.pause_after < Handler.answered
@@ -91,6 +100,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int)
     parser.add_argument("--start-seconds", type=float, default=0.0)
+    parser.add_argument("--answer-seconds", type=float, default=0.0)
     parser.add_argument("--pause-after", type=int, default=0)  # so many answers; the rest once the file is there:
     parser.add_argument("--until", type=Path)
     parser.add_argument("--die-after", type=int, default=0)

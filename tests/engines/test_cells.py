@@ -120,10 +120,13 @@ def test_episodes_say_what_the_engine_did_too(project, engines):
         .task(episode=episode, judge=judge, doc_to_target=None)
     )
     ingest(project.task, project.store)
+    project.describe("--answer-seconds", "0.3")
     cell = project.cell(project.checkpoint("step-1"))
     done = infer(cell, project.store, run_id="r", log=print)
     assert done.asked == 12, "a stand-in's answer is no number: every step is asked"
     assert done.observed["starts"] == 1
+    shares = {row["kv_use"] for row in cell.outputs(project.store).answers() if row["step"]}
+    assert max(share for share in shares if share) == 4 / 64, "four episodes at a time hold a 64th each"
     judge_cell(cell, project.store, run_id="r", log=print)
     report = report_cell(cell, project.store, run_id="r", log=print)
     assert report["engine"] == done.observed

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from resources.engines.arbiter import Decision, Waiter, decide
 from resources.engines.causes import last_words, likely_cause
 from resources.engines.launch import launch
-from resources.engines.metrics import between, read
+from resources.engines.metrics import between, kv_use, read
 from resources.engines.options import EngineOptions
 from resources.engines.slots import slots
 from resources.models.base import ModelUnusable
@@ -116,6 +116,13 @@ def test_gpus_are_grouped_into_slots(monkeypatch):
         slots((), 8)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert [s.name for s in slots((), 2)] == ["cpu"]
+
+
+def test_the_share_of_the_cache_in_use_is_read_from_either_engine():
+    two = 'vllm:kv_cache_usage_perc{engine="0"} 0.25\nvllm:kv_cache_usage_perc{engine="1"} 0.75\n'
+    assert kv_use(two) == 0.5, "a mean and no sum"
+    assert kv_use('sglang:token_usage{model_name="m"} 0.28\nsglang:num_running_reqs 3.0\n') == 0.28
+    assert kv_use("vllm:prompt_tokens_total 100\n") is None
 
 
 def test_what_an_engine_counted_between_two_looks():
