@@ -7,10 +7,8 @@ import dagster as dg
 
 from eval_assets import assets
 from eval_assets.pipeline.cell import Variant, plan_cell
-from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.registering import identify_checkpoint
-from eval_assets.pipeline.report import report_cell
-from eval_assets.pipeline.scoring import judge_cell
+from eval_assets.pipeline.sweeping import complete
 from resources.store.resource import EvalStore
 from task_defs import load_task
 
@@ -20,6 +18,7 @@ checkpoint_job = dg.define_asset_job("checkpoint_job", selection=[assets.checkpo
 cell_job = dg.define_asset_job("cell_job", selection=dg.AssetSelection.assets(*assets.CELL))
 tracked_job = dg.define_asset_job("tracked_job", selection=[assets.tracked])
 frames_sweep_job = dg.define_asset_job("frames_sweep_job", selection=[assets.frames_sweep])
+context_sweep_job = dg.define_asset_job("context_sweep_job", selection=[assets.context_sweep])
 learning_curve_job = dg.define_asset_job("learning_curve_job", selection=[assets.learning_curve])
 checkpoint_report_job = dg.define_asset_job(
     "checkpoint_report_job", selection=dg.AssetSelection.assets(assets.checkpoint_report, assets.leaderboard)
@@ -57,8 +56,7 @@ def evaluate_variant(context: dg.OpExecutionContext, config: VariantConfig, stor
     gen, episode = json.loads(config.gen), json.loads(config.episode)
     variant = Variant(config.limit, config.repeats, gen, config.blind, config.frames, episode)
     cell = plan_cell(home, identify_checkpoint(home, config.checkpoint), load_task(config.task), variant)
-    for step in (infer, judge_cell, report_cell):
-        step(cell, home, run_id=context.run.run_id, log=context.log.info)
+    complete(cell, home, run_id=context.run.run_id, log=context.log.info)
 
 
 @dg.job
@@ -68,6 +66,6 @@ def variant_job() -> None:
 
 
 ALL = [
-    dataset_job, checkpoint_job, cell_job, checkpoint_report_job, learning_curve_job, frames_sweep_job, tracked_job,
-    variant_job,
+    dataset_job, checkpoint_job, cell_job, checkpoint_report_job, learning_curve_job, frames_sweep_job,
+    context_sweep_job, tracked_job, variant_job,
 ]  # fmt: skip

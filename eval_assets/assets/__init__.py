@@ -3,6 +3,7 @@
 from eval_assets.assets.checkpoint import checkpoint
 from eval_assets.assets.checkpoint_report import checkpoint_report
 from eval_assets.assets.comparison import comparison
+from eval_assets.assets.context_sweep import context_sweep
 from eval_assets.assets.dataset import benchmark_dataset
 from eval_assets.assets.frames_sweep import frames_sweep
 from eval_assets.assets.leaderboard import leaderboard
@@ -22,6 +23,7 @@ ALL = [
     checkpoint_report,
     learning_curve,
     frames_sweep,
+    context_sweep,
     tracked,
     leaderboard,
 ]
@@ -34,6 +36,7 @@ __all__ = [
     "checkpoint",
     "checkpoint_report",
     "comparison",
+    "context_sweep",
     "frames_sweep",
     "judge_scores",
     "leaderboard",

@@ -22,7 +22,6 @@ from eval_assets.cli import (
     sampling,
     serve,
     showing,
-    streaming,
     sweeping,
 )  # fmt: skip
 
@@ -52,7 +51,7 @@ app.command("stability")(sampling.stability)
 app.command("diagnose")(sampling.diagnose)
 app.command("blind")(sampling.blind)
 app.command("sweep-frames")(sweeping.sweep_frames)
-app.command("sweep-context")(streaming.sweep_context)
+app.command("sweep-context")(sweeping.sweep_context)
 app.command("push")(push.push)
 app.command("calibrate")(judging.calibrate)
 app.command("import-judgements")(judging.import_judgements)

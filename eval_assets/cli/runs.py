@@ -61,13 +61,14 @@ class Runs:
             selection = ["judge_scores", "statistical_report", "comparison"] if judge_only else None
             self._execute("cell", cell_partition(checkpoint, task.task), selection=selection)
 
-    def frames_sweep(self, checkpoint: str, task: TaskDef, frames: list[int], limit: int | None) -> None:
+    def sweep(self, asset: str, checkpoint: str, task: TaskDef, over: dict[str, Any], limit: int | None) -> None:
+        """over: the configuration of the asset, which is `frames_sweep` or `context_sweep`."""
         from eval_assets.partitions import cell_partition
 
         self._register([checkpoint], [task.task])
-        config = {"frames": frames, **({} if limit is None else {"limit": limit})}
-        ops = {"ops": {"frames_sweep": {"config": config}}}
-        self._execute("frames_sweep", cell_partition(checkpoint, task.task), ops)
+        config = {**over, **({} if limit is None else {"limit": limit})}
+        ops = {"ops": {asset: {"config": config}}}
+        self._execute(asset, cell_partition(checkpoint, task.task), ops)
 
     def checkpoint_report(self, checkpoint: str) -> None:
         self._execute("checkpoint_report", checkpoint)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from eval_assets.pipeline.cell import Cell, Variant, find_checkpoint, plan_cell
 from eval_assets.pipeline.comparing import NotComparable
-from eval_assets.pipeline.files import clean, report_name, write_json
+from eval_assets.pipeline.files import clean, write_json
 from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_scores, stored_scores
 from eval_assets.pipeline.memory_curve import memory_curve
 from eval_assets.pipeline.metrics import TaskMetric, estimate, own_unit, task_metrics
+from eval_assets.pipeline.sweeping import sweep_name
 from resources.models import ModelUnusable
 from resources.store import Store
 from resources.store.outputs import OutputsTable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 POLICIES = ("window", "thinning", "changes", "all")
+BUDGETS = (2, 4, 8, 16)
 
 
 def sweep_variants(
@@ -47,13 +49,13 @@ def sweep_variants(
 def write_context_sweep(
     store: Store, checkpoint: str, task: TaskDef, variants: Mapping[str, Mapping[int | None, Variant]]
 ) -> dict[str, Any]:
-    """`context_sweep` as `reports/<task>/<checkpoint>.context.json` and a page beside it; the data, with `page`."""
+    """`context_sweep` as JSON and a page beside it; the data, with `page`. Raises NotScored and NotComparable."""
     from eval_assets.reporting.context_sweep import context_page
 
     data = clean(context_sweep(store, checkpoint, task, variants))
-    name = f"{report_name(checkpoint)}.context"
-    write_json(store, data, name, task.task)
+    name = sweep_name(checkpoint, data["limit"], "context-sweep")
     page = store.write_file(context_page(data).encode(), "reports", task.task, f"{name}.html")
+    write_json(store, data, name, task.task)
     return {**data, "page": page}
 
 

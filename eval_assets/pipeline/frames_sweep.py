@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from eval_assets.pipeline.blind import refuse_missing
 from eval_assets.pipeline.cell import Cell, Variant, plan_cell
 from eval_assets.pipeline.comparing import pair
-from eval_assets.pipeline.files import clean, report_name, write_json
+from eval_assets.pipeline.files import clean, write_json
 from eval_assets.pipeline.ingest import media_of
 from eval_assets.pipeline.item_scores import ItemScores, load_item_scores
 from eval_assets.pipeline.judged_cell import answers_of
 from eval_assets.pipeline.metrics import TaskMetric, difference, estimate, own_unit, task_metrics
 from eval_assets.pipeline.questions import Question, questions
 from eval_assets.pipeline.seeing import has_videos
+from eval_assets.pipeline.sweeping import sweep_name
 from eval_assets.pipeline.units import of_whole_units
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
@@ -35,11 +36,6 @@ _NAMES = ("up to 15 s", "15 s to 1 min", "1 to 3 min", "3 to 10 min", "10 min to
 ALL, UNKNOWN = "all", "of unknown length"
 
 
-def sweep_name(checkpoint: str, variant: Variant) -> str:
-    """Of the files of a sweep over frames of this variant."""
-    return report_name(checkpoint, ",".join(filter(None, [variant.id, "frames-sweep"])))
-
-
 def write_sweep(
     store: Store, checkpoint: Checkpoint, task: TaskDef, frames: Sequence[int], variant: Variant
 ) -> dict[str, Any]:
@@ -50,7 +46,7 @@ def write_sweep(
     from eval_assets.reporting.frames_sweep import sweep_page
 
     data = clean(frames_sweep(store, checkpoint, task, frames, variant))
-    name = sweep_name(checkpoint.key, variant)
+    name = sweep_name(checkpoint.key, variant.limit, "frames-sweep")
     page = store.write_file(sweep_page(data).encode(), "reports", task.task, f"{name}.html")
     write_json(store, data, name, task.task)
     return {**data, "page": page}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval_assets.reporting import memory_plots
 from eval_assets.reporting.context_plots import budget_curves, latency_histogram
+from eval_assets.reporting.markdown import image, plain
 from eval_assets.reporting.pages import environment, figure
 from eval_assets.reporting.words import LEVEL, count, difference, with_interval
 
@@ -27,15 +28,21 @@ def context_page(data: Data) -> str:
         figure(latency_histogram(seconds, policy), f"{policy}, {_frames(data['largest'][policy])}")
         for policy, seconds in data["latencies"].items()
     ]
-    curves = {policy: curve for policy, curve in data["memory"].items() if curve}
-    memory = [
-        figure(plot, f"{policy}, {_frames(data['largest'][policy])}. {said}")
-        for policy, curve in curves.items()
-        for plot, said in memory_plots.figures(curve, list(curves.values()))
-    ]
+    memory = [figure(plot, said) for plot, said in _memory(data)]
     unknown = [m["name"] for m in data["metrics"] if m not in known]
     template = environment().get_template("context_sweep.html.j2")
     return template.render(data=data, metrics=metrics, latencies=latencies, memory=memory, unknown=unknown, level=LEVEL)
+
+
+def context_markdown(data: Data) -> str:
+    """What the areas say, the primary metric's curves and what requests hold, for Dagster's UI."""
+    metric = data["metrics"][0]
+    parts = [
+        *(plain(said) for said in sentences(data)),
+        image(_caption(metric), budget_curves(metric["curves"], metric)),
+    ]
+    parts += [image(said, plot) + "\n\n" + plain(said) for plot, said in _memory(data)]
+    return "\n\n".join(parts) + "\n"
 
 
 def context_terminal(data: Data) -> Table:
@@ -61,6 +68,16 @@ def sentences(data: Data) -> list[str]:
         if curve["difference"]:
             said[n] += f"; {difference(curve['difference'])} vs {found[0]['policy']}, paired"
     return said
+
+
+def _memory(data: Data) -> list[tuple[str, str]]:
+    """A plot and its caption of each policy and figure that is known, all of a figure on one scale."""
+    curves = {policy: curve for policy, curve in data["memory"].items() if curve}
+    return [
+        (plot, f"{policy}, {_frames(data['largest'][policy])}. {said}")
+        for policy, curve in curves.items()
+        for plot, said in memory_plots.figures(curve, list(curves.values()))
+    ]
 
 
 def _rows(metric: Data) -> list[dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from tests.conftest import TaskFolder
@@ -37,7 +38,15 @@ def evals(tmp_path: Path, shell):
     return shell
 
 
-def test_from_a_baseline_to_the_curve_of_its_context(evals):
+def materialized(home: Path, partition: str) -> dict:
+    """The latest materialization's metadata of the asset, as Dagster's own storage has it."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        records = instance.fetch_materializations(dg.AssetKey("context_sweep"), limit=10).records
+        assert {str(record.partition_key) for record in records} == {partition}
+        return dict(records[0].asset_materialization.metadata)
+
+
+def test_from_a_baseline_to_the_curve_of_its_context(evals, tmp_path):
     found = json.loads(evals("run", "--checkpoint", "oracle", "--model", "baseline", "--tasks", "yard", "--json"))
     metrics = found["reports"][0]["metrics"]
     assert metrics["accuracy"]["value"] == 1.0
@@ -48,4 +57,13 @@ def test_from_a_baseline_to_the_curve_of_its_context(evals):
     assert "thinning: mean accuracy over the budgets 100.0" in told
     page = Path(told.rsplit("page: ", 1)[1].strip())
     assert "by budget of frames" in page.read_text(encoding="utf-8")
+    told = materialized(tmp_path / "dagster", "observer|yard")
+    assert Path(told["page"].value) == page
+    assert "thinning: mean accuracy over the budgets 100.0" in told["sweep"].value
+    assert told["packages"].value["dagster"]
+    few = evals(
+        "sweep-context", "observer", "yard", "--policies", "window", "--budgets", "2,4", "--limit", "2", "--json"
+    )
+    assert [p["n"] for p in json.loads(few)["metrics"][0]["curves"][0]["points"]] == [2, 2]
+    assert "thinning" in page.read_text(encoding="utf-8"), "a sweep of fewer items has a page of its own"
     assert "evals: no policy 'thining'" in evals("sweep-context", "observer", "yard", "--policies", "thining", code=1)
