@@ -51,8 +51,7 @@ def _by_interval(entry: dict[str, Any], margin: float, passed: str, failed: str,
     names = ("mean_diff", "ci_low", "ci_high", "n", "n_clusters")
     numbers = {name: float(entry[name]) for name in names if not math.isnan(_number(entry.get(name)))}
     numbers["margin"] = margin
-    if math.isnan(low) or math.isnan(high) or (low == high and entry.get("se") == 0):
-        # Without a width it is no interval: nothing varied (of a ratio of sums), which is no certainty.
+    if math.isnan(low) or math.isnan(high):  # also where nothing varied (of a ratio of sums), which is no certainty
         why = entry.get("note") or "the difference has no interval"
         return Decision(INCONCLUSIVE, f"against {entry['b']}: {why}", numbers)
     mean, least, most = (f"{100 * entry[name]:+.1f}" for name in names[:3])

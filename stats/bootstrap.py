@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from stats.arrays import Labels, check_level, cluster_codes, join_notes
 from stats.intervals import t_critical
-from stats.results import NO_WIDTH, Estimate
+from stats.results import NO_VARIATION, Estimate
 
 Data: TypeAlias = npt.NDArray[Any]
 
@@ -72,7 +72,8 @@ def bootstrap_estimate(
             tail = float(ndtr(-widen * t_critical(level, df)))
             low, high = (float(x) for x in np.quantile(defined, (tail, 1 - tail)))
             if low == high:
-                note = join_notes(note, NO_WIDTH)
+                low = high = math.nan
+                note = join_notes(note, NO_VARIATION)
         else:
             note += ": too many for an interval"
     return Estimate(

@@ -23,7 +23,7 @@ from stats.arrays import (
 )
 from stats.influence import Linear, Spread, cr2, linearise
 from stats.intervals import normal_critical, t_critical, wilson
-from stats.results import ALIKE, NO_WIDTH, Estimate
+from stats.results import ALIKE, NO_VARIATION, Estimate
 from stats.strata import strata_of
 
 # Below this many effective items right (or wrong) a t interval for a 0/1 mean is too far off.
@@ -32,12 +32,15 @@ _FEW = 10
 _UNSEEN = 2
 
 
-def mean_estimate(scores: npt.ArrayLike, clusters: Labels | None = None, *, level: float = 0.95) -> Estimate:
+def mean_estimate(
+    scores: npt.ArrayLike, clusters: Labels | None = None, *, level: float = 0.95, own_unit: bool = False
+) -> Estimate:
     """Mean score with a confidence interval.
 
     scores:   (n,), one an item; NaN is unscored: left out, never 0.
     clusters: (n,) labels (any hashables); items with one label are not independent. None: all are. An item
               whose label is None or NaN is a cluster of its own, and the note says how many are.
+    own_unit: scores are seconds, steps or the like and no shares of 1, whatever values they happen to have.
 
     Standard error and t interval by CR2 with Bell-McCaffrey degrees of freedom; without clusters that is
     sd / sqrt(n) with t(n-1). 0/1 scores of which fewer than 10 effective items are right or wrong, or whose t
@@ -48,12 +51,14 @@ def mean_estimate(scores: npt.ArrayLike, clusters: Labels | None = None, *, leve
     98 % right in 20 clusters covers 87 %, with it 95 % or more: `bench/stats_calibration.py`). Independent items
     have D' = 1.
     With clusters the critical value is that of t, since D is estimated from them.
+    Where no variation was seen and no such bound is known (all took 60 steps), the interval is unknown.
     Raises ValueError for infinite scores, arrays of different length, a level outside (0, 1).
     """
     values = vector(scores, "scores")
     keep = scored(scores=values)
     values = values[keep]
-    return estimate_linear("mean", linearise(values), keep, clusters, level=level, binary=is_binary(values))
+    binary = not own_unit and is_binary(values)
+    return estimate_linear("mean", linearise(values), keep, clusters, level=level, binary=binary)
 
 
 def ratio_estimate(
@@ -62,10 +67,11 @@ def ratio_estimate(
     clusters: Labels | None = None,
     *,
     level: float = 0.95,
+    own_unit: bool = False,
 ) -> Estimate:
     """Ratio of sums, sum(numerator) / sum(denominator), with its linearised standard error.
 
-    numerator, denominator: (n,), items with NaN in either are left out; clusters as in `mean_estimate`.
+    numerator, denominator: (n,), items with NaN in either are left out; clusters and own_unit as in `mean_estimate`.
     Corpus WER is errors over reference words, F1 is 2 TP over 2 TP + FP + FN. A denominator that sums to
     0 gives NaN; a negative one is an error.
 
@@ -74,13 +80,13 @@ def ratio_estimate(
     on p (1 - p) / se^2 effective items with t's critical value, as surveys do for a share in a domain whose size is
     random (Korn and Graubard, Survey Methodology 24, 1998; Dean and Pagano, Journal of Survey Statistics and
     Methodology 3, 2015). Where nothing varies (all right, all wrong) clusters count as items, by the share of the
-    denominator that they hold: 1 / sum of squared shares.
+    denominator that they hold: 1 / sum of squared shares. Seconds an event (own_unit) are no share.
     """
     top, bottom = vector(numerator, "numerator"), vector(denominator, "denominator")
     keep = scored(numerator=top, denominator=bottom)
     top, bottom = top[keep], bottom[keep]
-    linear = linearise(top, bottom)
-    return estimate_linear("ratio of sums", linear, keep, clusters, level=level, share=is_share(top, bottom))
+    share = not own_unit and is_share(top, bottom)
+    return estimate_linear("ratio of sums", linearise(top, bottom), keep, clusters, level=level, share=share)
 
 
 def stratified_estimate(
@@ -91,6 +97,7 @@ def stratified_estimate(
     denominator: npt.ArrayLike | None = None,
     weights: Mapping[Hashable, float] | None = None,
     level: float = 0.95,
+    own_unit: bool = False,
 ) -> Estimate:
     """Weighted mean over strata of each stratum's mean, or of its ratio of sums with a denominator.
 
@@ -100,7 +107,7 @@ def stratified_estimate(
 
     The variance comes from influence values summed per cluster across strata, since strata may share
     clusters (three splits of questions on the same pictures). Of shares of a whole, and of 0/1 scores, the interval
-    stays inside of [0, 1] as in `ratio_estimate`.
+    stays inside of [0, 1] as in `ratio_estimate`. own_unit as in `mean_estimate`.
     """
     top = vector(scores, "scores")
     bottom = np.ones_like(top) if denominator is None else vector(denominator, "denominator")
@@ -111,7 +118,7 @@ def stratified_estimate(
         f"of {'means' if denominator is None else 'ratios of sums'}"
     )
     top, bottom = top[keep], bottom[keep]
-    share = is_binary(top) if denominator is None else is_share(top, bottom)
+    share = not own_unit and (is_binary(top) if denominator is None else is_share(top, bottom))
     return estimate_linear(what, linearise(top, bottom, groups), keep, clusters, level=level, share=share)
 
 
@@ -158,9 +165,9 @@ def estimate_linear(
             if n_clusters < n and math.isnan(effect):
                 note = ALIKE
         else:
-            method += f"; t interval with {spread.df:.4g} degrees of freedom"
-            if spread.se == 0:
-                note = NO_WIDTH
+            method += f"; t interval with {spread.df:.4g} degrees of freedom" if spread.se > 0 else "; no interval"
+            if spread.se == 0:  # of no width, it would promise that the next item is like these
+                low, high, note = np.nan, np.nan, NO_VARIATION
         if clusters is not None:
             icc = _icc(linear.influence, codes, n_clusters)
             method += f", standard error clustered (CR2, {n_clusters} clusters)"

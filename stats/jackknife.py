@@ -15,7 +15,7 @@ import numpy.typing as npt
 from stats.arrays import Labels, check_level, cluster_codes
 from stats.intervals import t_critical
 from stats.paired import difference_of
-from stats.results import NO_WIDTH, Estimate, PairedDifference
+from stats.results import NO_VARIATION, Estimate, PairedDifference
 
 FEWEST = 10  # replicates that an interval is made from
 
@@ -40,7 +40,7 @@ def jackknife_estimate(
     check_level(level)
     se, df, note = _spread(np.asarray(replicates, dtype=np.float64), groups)
     known = not math.isnan(value)
-    half = t_critical(level, df) * se if known and df > 0 else math.nan
+    half = t_critical(level, df) * se if known and df > 0 and se > 0 else math.nan
     return Estimate(
         value=value,
         se=se if known else math.nan,
@@ -85,4 +85,4 @@ def _spread(replicates: npt.NDArray[np.float64], groups: int) -> tuple[float, fl
         return math.nan, math.nan, f"its interval is unknown: without some items there is no value ({lost} of {groups})"
     # (K - 1) / K times the sum of squares over all K groups; of those that are there, their variance stands for it.
     variance = (groups - 1) ** 2 / groups * float(defined.var(ddof=1))
-    return math.sqrt(variance), len(defined) - 1.0, NO_WIDTH if variance == 0 else ""
+    return math.sqrt(variance), len(defined) - 1.0, NO_VARIATION if variance == 0 else ""

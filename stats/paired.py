@@ -23,17 +23,19 @@ def paired_difference(
     *,
     level: float = 0.95,
     margin: float | None = None,
+    own_unit: bool = False,
 ) -> PairedDifference:
     """Mean of a - b over the items scored on both sides, with its clustered t test.
 
     a, b:   (n,) scores of two models on the same items in the same order, higher is better; pairs in which
             either side is NaN are left out. clusters: (n,) labels as in `mean_estimate`.
-    margin: of non-inferiority and equivalence, 0 or more, in the units of the scores.
+    margin: of non-inferiority and equivalence, 0 or more, in the units of the scores. own_unit: as in `mean_estimate`.
 
     Estimator and degrees of freedom are those of `mean_estimate` on the differences; without clusters this is
     the paired t test. 0/1 scores of independent items also get McNemar's exact mid-p (Fagerland et al. 2013).
     Where all clusters show the same difference (none, mostly) and scores lie in [0, 1], the interval is that which a
-    share u of other clusters could make of it, u = 1 - (alpha / 2)^(1 / G): so many are missed by G clusters.
+    share u of other clusters could make of it, u = 1 - (alpha / 2)^(1 / G): so many are missed by G clusters. Of scores
+    on another scale it is unknown.
     """
     left, right = vector(a, "a"), vector(b, "b")
     keep = scored(a=left, b=right)
@@ -47,8 +49,8 @@ def paired_difference(
         clusters,
         level=level,
         margin=margin,
-        within_one=bool(((both >= 0) & (both <= 1)).all()),
-        discordant=(int((left > right).sum()), int((left < right).sum())) if is_binary(both) else None,
+        within_one=not own_unit and bool(((both >= 0) & (both <= 1)).all()),
+        discordant=(int((left > right).sum()), int((left < right).sum())) if is_binary(both) and not own_unit else None,
     )
 
 
@@ -135,6 +137,7 @@ def compare(
             p, noninferior, equivalent = _without_variation(value, n_clusters, margin, within_one)
             method += "; no test of a mean: the differences do not vary"
             unseen = 1 - ((1 - level) / 2) ** (1 / n_clusters)
+            low = high = np.nan
             if within_one:
                 low, high = (1 - unseen) * value - unseen, (1 - unseen) * value + unseen
             note = _without_width(value, unseen, level, within_one)
@@ -177,7 +180,7 @@ def difference_of(
         half = t_critical(level, df) * se
         t, p, noninferior, equivalent = _t_tests(value, se, df, margin)
     elif se == 0:
-        half, t = 0.0, _t_without_variation(value)
+        t = _t_without_variation(value)
         p, noninferior, equivalent = _without_variation(value, found.n_clusters, margin, within_one=False)
     unpaired, product = se_a**2 + se_b**2, se_a * se_b
     return PairedDifference(
@@ -245,7 +248,7 @@ def _without_width(value: float, unseen: float, level: float, within_one: bool) 
     """What the interval rests on. unseen: share of clusters that could be others and are missed by all of these."""
     seen = "every cluster differs by the same amount, p is the sign-flip test's" if value else "no cluster differs"
     could = f"up to {unseen:.2%} of clusters could still be others ({level:.0%} confidence)"
-    return f"{seen}; {could}" + ("" if within_one else ", and the interval has no width only because none was seen")
+    return f"{seen}; {could}" + ("" if within_one else ", and by how much is not known: there is no interval")
 
 
 def _correlation(a: Linear, b: Linear) -> float:

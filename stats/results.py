@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NO_WIDTH = "the interval has no width because no variation was seen, not because there is none"
+NO_VARIATION = "its interval is unknown: no variation was seen, which does not say that there is none"
 
 ALIKE = "all scores are equal, so that the design effect is unknown: each cluster counts as one item"
 

@@ -104,8 +104,8 @@ def _curves(
     variants: Mapping[str, Mapping[int | None, Variant]],
     scores: Mapping[tuple[str, int | None], ItemScores],
 ) -> dict[str, Any]:
-    units = {"own_unit": True} if own_unit(metric, *scores.values()) else {}
-    said = {**units, "higher_is_better": metric.higher_is_better, "metric": metric.name}
+    own = own_unit(metric, *scores.values())
+    said = {**({"own_unit": True} if own else {}), "higher_is_better": metric.higher_is_better, "metric": metric.name}
     curves: list[dict[str, Any]] = []
     areas: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     clusters = next(iter(scores.values())).clusters
@@ -115,10 +115,14 @@ def _curves(
         found = _area(metric, [(b, scores[policy, b]) for b in of_policy if b is not None])
         if found is not None:
             top, bottom = found
-            area = mean_estimate(top, clusters) if bottom is None else ratio_estimate(top, bottom, clusters)
+            area = (
+                mean_estimate(top, clusters, own_unit=own)
+                if bottom is None
+                else ratio_estimate(top, bottom, clusters, own_unit=own)
+            )
             curve["area"] = {**asdict(area), **said}
             if areas:
-                curve["difference"] = {**asdict(_difference(found, next(iter(areas.values())), clusters)), **said}
+                curve["difference"] = {**asdict(_difference(found, next(iter(areas.values())), clusters, own)), **said}
             areas[policy] = found
         curves.append(curve)
     return {"name": metric.name, **said, "curves": curves}
@@ -147,10 +151,10 @@ def _area(
 
 
 def _difference(
-    one: tuple[np.ndarray, np.ndarray | None], other: tuple[np.ndarray, np.ndarray | None], clusters: Any
+    one: tuple[np.ndarray, np.ndarray | None], other: tuple[np.ndarray, np.ndarray | None], clusters: Any, own: bool
 ) -> Any:
     if one[1] is None or other[1] is None:
-        return paired_difference(one[0], other[0], clusters)
+        return paired_difference(one[0], other[0], clusters, own_unit=own)
     return paired_ratio_difference(one[0], one[1], other[0], other[1], clusters)
 
 

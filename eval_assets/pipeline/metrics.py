@@ -109,11 +109,14 @@ def estimate(metric: TaskMetric, scores: ItemScores, level: float = 0.95) -> Est
         sums = units.sums(metric.metric)
         return corpus_estimate(sums, metric.metric.corpus, units.clusters, strata=strata, seed=SEED, level=level)
     top, bottom = units.parts(metric.metric)
+    own = own_unit(metric, scores)
     if strata is not None:
-        return stratified_estimate(top, strata, units.clusters, denominator=bottom, weights=weights, level=level)
+        return stratified_estimate(
+            top, strata, units.clusters, denominator=bottom, weights=weights, level=level, own_unit=own
+        )
     if bottom is not None:
-        return ratio_estimate(top, bottom, units.clusters, level=level)
-    return mean_estimate(top, units.clusters, level=level)
+        return ratio_estimate(top, bottom, units.clusters, level=level, own_unit=own)
+    return mean_estimate(top, units.clusters, level=level, own_unit=own)
 
 
 def columns(metric: TaskMetric, units: ItemScores) -> tuple[np.ndarray, np.ndarray | None]:
@@ -156,7 +159,8 @@ def _difference(
     top_a, bottom_a = a.parts(metric.metric)
     top_b, bottom_b = b.parts(metric.metric)
     if bottom_a is None and bottom_b is None and strata is None:
-        return paired_difference(top_a, top_b, a.clusters, level=level, margin=margin)
+        own = own_unit(metric, a, b)
+        return paired_difference(top_a, top_b, a.clusters, level=level, margin=margin, own_unit=own)
     ones = np.ones(len(top_a))
     return paired_ratio_difference(
         top_a, ones if bottom_a is None else bottom_a, top_b, ones if bottom_b is None else bottom_b,

@@ -78,7 +78,11 @@ def test_an_answer_that_is_no_action_gets_another_turn_and_is_counted(bench, gue
     endpoint.answer = lambda request, number: Reply("I cannot know that")
     report = bench.report(guess())
     assert report["metrics"]["score"]["value"] == 0.0
-    assert report["metrics"]["invalid"]["value"] == EPISODE["max_steps"]
+    invalid = report["metrics"]["invalid"]
+    assert invalid["value"] == EPISODE["max_steps"]
+    assert invalid["ci_low"] != invalid["ci_low"], "six of six in every episode, which promises nothing of the next"
+    assert "its interval is unknown: no variation was seen" in invalid["note"]
+    assert report["metrics"]["score"]["ci_high"] > 0.1, "a share that is 0 everywhere has Wilson's"
     assert {flag for row in bench.scored(guess()) for flag in row["flags"]} == {"invalid_action"}
 
 

@@ -129,10 +129,11 @@ def test_differences_that_cancel_in_every_cluster_are_no_difference() -> None:
 def test_identical_ratios_do_not_differ_and_say_why_a_margin_is_not_tested() -> None:
     errors, words = [1, 0, 3, 2], [5, 4, 9, 8]
     result = stats.paired_ratio_difference(errors, words, errors, words, margin=0.1)
-    assert (result.mean_diff, result.ci_low, result.ci_high, result.p_value) == (0, 0, 0, 1)
+    assert (result.mean_diff, result.p_value) == (0, 1)
+    assert math.isnan(result.ci_low + result.ci_high)
     assert math.isnan(result.p_noninferior)
     assert "margin is tested only for means" in result.note
-    assert "the interval has no width only because none was seen" in result.note
+    assert "and by how much is not known: there is no interval" in result.note
 
 
 def test_a_constant_difference_is_not_certainty() -> None:
@@ -297,8 +298,39 @@ def test_a_share_of_the_whole_has_an_interval_inside_of_the_scale() -> None:
     words = stats.ratio_estimate([3, 1, 0, 2], [2, 2, 2, 2])  # an error rate may exceed 1
     assert words.ci_high > 1
     same = stats.ratio_estimate([1, 2, 3], [2, 4, 6])  # every item the same share: nothing varies, nothing is 0 or 1
-    assert same.ci_low == same.ci_high == 0.5
-    assert "no width" in same.note
+    assert same.value == 0.5
+    assert math.isnan(same.ci_low + same.ci_high)
+    assert "its interval is unknown: no variation was seen" in same.note
+
+
+@pytest.mark.parametrize("clusters", [None, ["a", "a", "b", "b", "c", "c"]])
+def test_steps_and_seconds_are_no_shares_whatever_values_they_have(clusters) -> None:
+    """60 steps in every episode do not promise a sixty-first of 60; and none invalid is no 0 of 6 questions."""
+    for values in ([60.0] * 6, [0.0] * 6, [1.0] * 6):
+        ones = np.ones(6)
+        for found in (
+            stats.mean_estimate(values, clusters, own_unit=True),
+            stats.ratio_estimate(values, ones, clusters, own_unit=True),
+            stats.stratified_estimate(values, list("xxxyyy"), clusters, own_unit=True),
+        ):
+            assert found.value == values[0]
+            assert math.isnan(found.ci_low), found.method
+            assert math.isnan(found.ci_high)
+            assert "Wilson" not in found.method
+            assert "unknown: no variation was seen" in found.note
+    few = stats.mean_estimate([0, 0, 0, 1, 0, 0], clusters, own_unit=True)
+    assert "Wilson" not in few.method
+    assert few.ci_low < 0 < few.value < few.ci_high, "the interval of t, which knows no scale"
+    assert "Wilson" in stats.mean_estimate([0, 0, 0, 1, 0, 0], clusters).method
+
+
+def test_a_difference_of_steps_that_never_varies_has_no_interval() -> None:
+    same = stats.paired_difference([1.0] * 20, [0.0] * 20, own_unit=True, margin=0.5)
+    assert (same.mean_diff, math.isnan(same.ci_low), math.isnan(same.ci_high)) == (1, True, True)
+    assert math.isnan(same.p_mcnemar)
+    assert "there is no interval" in same.note
+    assert same.p_value == pytest.approx(2 * 0.5**20), "that they differ is shown all the same"
+    assert stats.paired_difference([1.0] * 20, [0.0] * 20).ci_low > 0.5
     macro = stats.stratified_estimate([1, 1, 1, 0, 1, 1], ["a"] * 3 + ["b"] * 3)
     assert 0 <= macro.ci_low < macro.value < macro.ci_high <= 1
     pair = stats.mean_estimate([1, 1, 1, 0, 1, 1, 0, 0], ["x", "x", "x", "x", "y", "y", "y", "y"])
