@@ -12,6 +12,7 @@ import dagster as dg
 from eval_assets.pipeline.cell import Cell, plan_cell
 from eval_assets.pipeline.registering import identify_checkpoint
 from eval_assets.versions import git_commit, package_versions
+from resources.episodes.registry import player_identity
 from resources.store import Store
 from task_defs import load_task
 
@@ -50,10 +51,12 @@ def provenance() -> dict[str, Any]:
 
 def cell_metadata(cell: Cell) -> dict[str, Any]:
     """Fingerprint, engine and parameters of a cell, for the UI."""
+    episode = cell.task.episode
     return {
         "fingerprint": cell.checkpoint.fingerprint or "",
         "engine": dg.MetadataValue.json(cell.engine),
         "generation": dg.MetadataValue.json(cell.gen_kwargs),
         "media": dg.MetadataValue.json(cell.media.changes(["image", "video"])),
         "cell_key": cell.key,
+        **({"player": dg.MetadataValue.json(player_identity(episode.player))} if episode else {}),
     }

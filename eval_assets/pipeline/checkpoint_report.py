@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -119,7 +119,7 @@ def checkpoint_data(store: Store, key: str, settings: Settings) -> dict[str, Any
         },
         "history": {name: _history(store, name, run) for name in found},
         "films": {name: shown_films(store, key, name) for name, report in found.items() if "episodes" in report},
-        "provenance": _provenance(point),
+        "provenance": _provenance(point, found.values()),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -164,10 +164,12 @@ def _short(entry: dict[str, Any] | None) -> dict[str, Any] | None:
     return entry and {k: entry[k] for k in ("b", "mean_diff", "ci_low", "ci_high", "p_value")}
 
 
-def _provenance(point: Checkpoint) -> dict[str, Any]:
+def _provenance(point: Checkpoint, reports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What it was made with: this project's packages, and those of the worlds that were played in."""
+    played = [report["player"]["packages"] for report in reports if "player" in report]
     return {
         "git_commit": git_commit(),
-        "versions": package_versions(),
+        "versions": package_versions() | {name: version for one in played for name, version in one.items()},
         "fingerprint": point.fingerprint,
         "model": point.model,
         "source": point.source,

@@ -23,6 +23,7 @@ from eval_assets.pipeline.spent import spent
 from eval_assets.pipeline.stability import stability_block
 from eval_assets.pipeline.units import whole
 from eval_assets.versions import digest
+from resources.episodes.registry import player_packages
 from resources.store import Store
 from resources.store.records import summary
 from resources.store.tables import quoted, scan
@@ -95,6 +96,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         store, cell.checkpoint.key, cell.task.task, cell.variant.id, cell.gen_kwargs, cell.task.episode is not None
     )
     judging = judging_block(store, cell, items, metrics[0])
+    player = cell.task.episode.player if cell.task.episode else ""
     episodes, memory = episode_block(store, cell), memory_curve(store, cell)
     return {
         "checkpoint": cell.checkpoint.key,
@@ -119,6 +121,7 @@ def make_report(cell: Cell, store: Store, scores_record: dict[str, Any]) -> dict
         **({"memory": memory} if memory else {}),
         **counts,
         "engine": _observed(store, cell),
+        **({"player": {"name": player, "packages": player_packages(player)}} if player else {}),
         "scores_version": scores_record["version"],
         "judge": _told(cell.task.judge),
         "gen_kwargs": cell.gen_kwargs,

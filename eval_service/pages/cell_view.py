@@ -57,11 +57,16 @@ def _provenance(store: Store, checkpoint: str, task: str, report: Data) -> list[
     found = [
         ("Fingerprint", details.get("fingerprint") or ""), ("Data set", details.get("dataset") or ""),
         ("Engine", json.dumps(details.get("engine")) if details.get("engine") else ""),
+        ("Player", _player(report.get("player"))),
         ("Generation", json.dumps(report["gen_kwargs"])), ("Judge", json.dumps(report["judge"])),
         ("Scores", report["scores_version"]), ("Dagster run", outputs.get("run_id") or ""),
         ("Reported", report["at"]),
     ]  # fmt: skip
     return [(name, said) for name, said in found if said]
+
+
+def _player(played: Data | None) -> str:
+    return ", ".join([played["name"], *(f"{k} {v}" for k, v in played["packages"].items())]) if played else ""
 
 
 def pages(total: int) -> int:

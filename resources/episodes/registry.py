@@ -45,8 +45,13 @@ def player_identity(name: str) -> list[str]:
 
     A package that is not installed counts as such: results can be read where they cannot be made.
     """
-    cls = player_class(name)
-    return [name, str(cls.version), *(f"{package} {_version(package)}" for package in cls.packages)]
+    packages = (f"{package} {version}" for package, version in player_packages(name).items())
+    return [name, str(player_class(name).version), *packages]
+
+
+def player_packages(name: str) -> dict[str, str]:
+    """The versions of a player's packages; `-` of one that is not installed."""
+    return {package: _version(package) for package in player_class(name).packages}
 
 
 def build_player(name: str, params: Mapping[str, Any]) -> Player:

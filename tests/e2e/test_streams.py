@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import dagster as dg
@@ -38,10 +39,10 @@ def evals(tmp_path: Path, shell):
     return shell
 
 
-def materialized(home: Path, partition: str) -> dict:
+def materialized(home: Path, asset: str, partition: str) -> dict:
     """The latest materialization's metadata of the asset, as Dagster's own storage has it."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        records = instance.fetch_materializations(dg.AssetKey("context_sweep"), limit=10).records
+        records = instance.fetch_materializations(dg.AssetKey(asset), limit=10).records
         assert {str(record.partition_key) for record in records} == {partition}
         return dict(records[0].asset_materialization.metadata)
 
@@ -51,13 +52,16 @@ def test_from_a_baseline_to_the_curve_of_its_context(evals, tmp_path):
     metrics = found["reports"][0]["metrics"]
     assert metrics["accuracy"]["value"] == 1.0
     assert metrics["latency"]["value"] == pytest.approx(0.5)
+    player = materialized(tmp_path / "dagster", "model_outputs", "oracle|yard")["player"].value
+    assert player[0] == "stream"
+    assert f"av {version('av')}" in player
     told = evals(
         "sweep-context", "observer", "yard", "--model", "baseline", "--policies", "thinning,all", "--budgets", "2,4"
     )  # fmt: skip
     assert "thinning: mean accuracy over the budgets 100.0" in told
     page = Path(told.rsplit("page: ", 1)[1].strip())
     assert "by budget of frames" in page.read_text(encoding="utf-8")
-    told = materialized(tmp_path / "dagster", "observer|yard")
+    told = materialized(tmp_path / "dagster", "context_sweep", "observer|yard")
     assert Path(told["page"].value) == page
     assert "thinning: mean accuracy over the budgets 100.0" in told["sweep"].value
     assert told["packages"].value["dagster"]

@@ -204,6 +204,23 @@ def test_a_cell_says_what_its_caches_did(project):
     assert done.observed["idle_seconds"] < 5
 
 
+def test_episodes_know_how_full_its_cache_was(project):
+    """An untrained model's answers are no numbers: each of four games is three requests of up to 200 tokens."""
+    rows = [{"id": f"g{i}", "question": "what is left"} for i in range(4)]
+    task = TaskFolder(project.path / "games_task", "games").rows(rows).task(
+        episode={"player": "guess", "max_steps": 3, "params": {"low": 1, "high": 9}}, judge="outcome",
+        generation_kwargs={"max_tokens": 200, "temperature": 0}, doc_to_target=None,
+    )  # fmt: skip
+    ingest(task, project.store)
+    cell = project.cell(project.checkpoint("step-1"), task)
+    done = infer(cell, project.store, run_id="r", log=print)
+    assert done.observed["generation_tokens_per_s"] > 0
+    steps = [row for row in cell.outputs(project.store).answers() if row["step"]]
+    known = [row["kv_use"] for row in steps if row["kv_use"] is not None]
+    assert known
+    assert all(0 < share < 1 for share in known)
+
+
 def test_multiple_choice_through_a_cell_is_that_of_transformers(project):
     key = project.checkpoint("step-1")
     rows = [

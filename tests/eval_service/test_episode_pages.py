@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from importlib.metadata import version
 
 import pytest
 from PIL import Image
@@ -68,6 +69,9 @@ def test_the_cell_and_the_checkpoint_show_how_episodes_ended(walked):
     assert sum(block["ends"].values()) == sum(won + lost for _, won, lost in block["steps"]) == 3
     page = walked.http("GET", "/checkpoints/random").text
     assert page.count('src="data:image/gif;base64,') == len(written.data["films"]["walk"]) >= 1
+    played_with = f"gymnasium {version('gymnasium')}"
+    assert played_with in page
+    assert f"gymnasium, {played_with}" in cell, "the player and its packages"
 
 
 def test_the_shell_tells_an_episode_and_writes_its_film(walked, monkeypatch, tmp_path):
