@@ -94,6 +94,8 @@ def test_chance_is_no_oracle(store):
     _, report = play(store, level("minigrid_empty"), "random")
     assert 0 <= report["metrics"]["spl"]["value"] < report["metrics"]["success"]["value"] < 0.9
     assert set(report["flags"]) <= {"budget", "loop", "perception"}
+    success = report["metrics"]["success"]
+    assert success["ci_low"] < success["chance"] < success["ci_high"], "as measured on more episodes"
 
 
 def test_a_model_is_shown_the_world_and_moves_in_it(bench, endpoint):
