@@ -25,7 +25,7 @@ from eval_assets.pipeline.registering import refuse_rewritten
 from eval_assets.pipeline.seeing import refuse_unseen
 from eval_assets.pipeline.shown import why_unchecked
 from eval_assets.pipeline.writer import RowWriter
-from eval_assets.versions import request_key
+from eval_assets.versions import input_hash, request_key
 from resources.models import LMM, Instance
 from resources.models.budget import Spend
 from resources.models.concurrent import unless_refused
@@ -89,6 +89,8 @@ class _Inference:
         self.latest: set[int] = set()  # requests that have yet to join the others
         self.wanted = array("q")
         self.shared: list[Asked] = []  # questions whose request another question makes or made
+        self.alike: list[Asked] = []  # those that came to what was sent for another question
+        self.sent = self.table.lookup("sent")
         self.pending: dict[str, Asked] = {}
         self.done = Inferred()
         self.failures = Failures()
@@ -145,7 +147,7 @@ class _Inference:
             lacking = [(q, a) for q in asked for a in self._lacking(q)]
             # Recorded answers were given with the media.
             for batch in [lacking] if self.cell.by_item else media.within(lacking, CHUNK_BYTES):
-                yield [self._instance(*entry, media) for entry in batch]
+                yield [instance for entry in batch if (instance := self._instance(*entry, media))]
 
     def _lacking(self, asked_question: Question) -> Iterator[Asked]:
         """The samples of a question that are neither stored nor being asked."""
@@ -181,7 +183,8 @@ class _Inference:
             self.requested, self.latest = np.sort(np.concatenate([self.requested, latest])), set()
         return True
 
-    def _instance(self, asked_question: Question, asked: Asked, media: MediaPool) -> Instance:
+    def _instance(self, asked_question: Question, asked: Asked, media: MediaPool) -> Instance | None:
+        """The request, or None where the same was sent before: a short video gives the same frames to many policies."""
         gen = dict(self.cell.gen_kwargs)
         if "seed" in gen:
             gen["seed"] += asked.sample  # one seed for all samples would give one answer K times
@@ -189,6 +192,11 @@ class _Inference:
         if given.fitted:
             self.done.fitted += 1
             asked = replace(asked, fitted=json.dumps(given.fitted))
+        if given.media and self.cell.media.samples("video") and not given.refused:
+            asked = replace(asked, sent=self._sent(asked_question, asked.sample, given))
+            if self.sent.find([(asked.sent,)]):
+                self.alike.append(asked)
+                return None
         self.pending[asked.request_key] = asked
         return Instance(
             messages=given.messages,
@@ -201,19 +209,29 @@ class _Inference:
             refused=given.refused,
         )
 
+    def _sent(self, asked_question: Question, sample: int, given: Given) -> str:
+        """A key as `request_key` makes it, of the frames that were chosen in place of the rule that chose them."""
+        seen, shas = [[m.role, m.parts] for m in given.messages], [m.sha for m in given.media]
+        return request_key(self.cell.settings, input_hash(seen, shas, asked_question.continuations), sample)
+
     # --- one answer for several questions -----------------------------------------------------
 
     def _share(self) -> None:
-        """Give questions with the same request the answer that one of them got."""
-        answered = self.table.lookup("request_key")
-        for start in range(0, len(self.shared), 512):
-            chunk = self.shared[start : start + 512]
-            rows = {row["request_key"]: row for row in answered.find({(a.request_key,) for a in chunk})}
+        """Give questions the answer to the same request: what was sent before first, others may have its request."""
+        self._copy(self.alike, "sent")
+        self._copy(self.shared, "request_key")
+
+    def _copy(self, alike: list[Asked], by: str) -> None:
+        answered = self.table.lookup(by)
+        for start in range(0, len(alike), 512):
+            chunk = [(getattr(asked, by), asked) for asked in alike[start : start + 512]]
+            rows = {row[by]: row for row in answered.find({(key,) for key, _ in chunk})}
             copies = [
-                {**rows[a.request_key], "item_id": a.item_id, "sample": a.sample, "run_id": self.run_id}
-                for a in chunk
-                if a.request_key in rows
-            ]
+                {**rows[key], "item_id": a.item_id, "sample": a.sample, "request_key": a.request_key,
+                 "run_id": self.run_id, **({"fitted": a.fitted} if by == "sent" else {})}
+                for key, a in chunk
+                if key in rows
+            ]  # fmt: skip
             self.table.append(copies)
             self.done.reused += len(copies)
             self.progress.already(len(copies))

@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
         ("served_by", pa.string()),  # the model that the endpoint names
         ("kv_use", pa.float64()),  # share of the engine's KV cache in use meanwhile, by all requests; of steps
         ("fitted", pa.string()),  # JSON: frames that were left out to fit the model's context, see resources.fitting
+        ("sent", pa.string()),  # digest of messages and media as they were sent, of a sampled video
         ("timings", pa.string()),  # JSON: seconds by name
         ("run_id", pa.string()),
         ("at", pa.timestamp("us", tz="UTC")),
@@ -47,13 +48,18 @@ COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_toke
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which question a row answers. fitted: what was left out of it, as JSON; None: nothing."""
+    """Which question a row answers. fitted: what was left out of it, as JSON; None: nothing.
+
+    sent: digest of what was sent where the question does not tell it, since frames of a video were chosen; None: not
+    known. Other numbers of frames are other questions, and may come to the same frames.
+    """
 
     item_id: str
     sample: int
     request_key: str
     step: int = 0
     fitted: str | None = None
+    sent: str | None = None
 
 
 def row_of(asked: Asked, response: Response, run_id: str) -> dict[str, Any]:
@@ -78,6 +84,7 @@ def row_of(asked: Asked, response: Response, run_id: str) -> dict[str, Any]:
         "served_by": response.served_by or None,
         "kv_use": response.kv_use,
         "fitted": asked.fitted,
+        "sent": asked.sent,
         "timings": json.dumps(dict(response.timings)),
         "run_id": run_id,
         "at": datetime.now(UTC),
@@ -153,5 +160,6 @@ class OutputsTable:
         return dict(found.most_common())
 
     def lookup(self, *columns: str) -> Lookup:
-        """Of the rows stored so far, by these columns."""
-        return Lookup(open_table(self.uri), columns)
+        """Of the rows stored so far, by these columns; of none where an older version wrote the table without them."""
+        table = open_table(self.uri)
+        return Lookup(table if table is None or set(columns) <= set(table.schema.names) else None, columns)

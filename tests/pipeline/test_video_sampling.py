@@ -100,6 +100,34 @@ def test_more_or_fewer_frames_are_a_variant_whose_items_are_the_same(watched, be
     assert Variant.read(Variant(frames=2).text()) == Variant(frames=2)
 
 
+def test_numbers_of_frames_that_come_to_the_same_frames_are_asked_once(watched, bench, folder, endpoint):
+    """A video of 20 s has 40 frames at 2 a second, whatever limit above them is named. Each question has its answer."""
+    spec = {"fps": 2, "max_frames": 64, "timestamps": True}
+    (first, *_) = watched(spec, count=3)
+    assert len(first) == 40
+    before = len(endpoint.seen)
+    assert watched(spec, Variant(frames=128), count=3) == []
+    assert watched(spec, Variant(frames=40), count=3) == []
+    ((*fewer,), *_) = watched(spec, Variant(frames=39), count=3)
+    assert len(fewer) == 39
+    assert len(watched(spec, Variant(frames=128, gen={"max_tokens": 9}), count=3)) == 3, (
+        "other settings, another answer"
+    )
+    assert len(endpoint.seen) == before + 6
+    keys = {row["request_key"] for row in rows_of(bench, folder, spec, {})}
+    assert len(keys) == 15, "the questions are others all the same"
+
+
+def test_the_same_frames_are_known_again_after_a_question_that_came_to_them_itself(watched, bench, folder):
+    """Two items with one question: the copy of the first serves the second, which waits for the same request."""
+    spec = {"num_frames": 500}
+    assert len(watched(spec, count=2, more={"question": "Same?"})) == 1
+    assert watched(spec, Variant(frames=512), count=2, more={"question": "Same?"}) == []
+    rows = rows_of(bench, folder, spec, {})
+    assert len(rows) == 4
+    assert len({row["text"] for row in rows}) == 1
+
+
 def test_a_question_that_does_not_fit_is_asked_with_fewer_frames_and_its_row_says_so(watched, bench, folder):
     known = {"image_tokens": 100, "context_tokens": 1000}
     gen = {"max_tokens": 16}
