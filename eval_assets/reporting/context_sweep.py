@@ -9,7 +9,7 @@ from eval_assets.reporting import memory_plots
 from eval_assets.reporting.context_plots import budget_curves, latency_histogram
 from eval_assets.reporting.markdown import image, plain
 from eval_assets.reporting.pages import environment, figure
-from eval_assets.reporting.words import LEVEL, count, difference, with_interval
+from eval_assets.reporting.words import LEVEL, count, difference, reasons, with_interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +31,10 @@ def context_page(data: Data) -> str:
     memory = [figure(plot, said) for plot, said in _memory(data)]
     unknown = [m["name"] for m in data["metrics"] if m not in known]
     template = environment().get_template("context_sweep.html.j2")
-    return template.render(data=data, metrics=metrics, latencies=latencies, memory=memory, unknown=unknown, level=LEVEL)
+    return template.render(
+        data=data, metrics=metrics, latencies=latencies, memory=memory, unknown=unknown, level=LEVEL,
+        reasons=reasons(entry for m in known for c in m["curves"] for entry in _entries(c)),
+    )  # fmt: skip
 
 
 def context_markdown(data: Data) -> str:
@@ -68,6 +71,11 @@ def sentences(data: Data) -> list[str]:
         if curve["difference"]:
             said[n] += f"; {difference(curve['difference'])} vs {found[0]['policy']}, paired"
     return said
+
+
+def _entries(curve: Data) -> list[Data]:
+    """All that has an interval."""
+    return [*curve["points"], *(curve[name] for name in ("area", "difference") if curve[name])]
 
 
 def _memory(data: Data) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from eval_assets.reporting.axes import padded
 from eval_assets.reporting.markdown import image, plain
 from eval_assets.reporting.pages import environment, figure
 from eval_assets.reporting.plots import frames_curve
-from eval_assets.reporting.words import ALPHA, LEVEL, count, difference, number, p_value, with_interval
+from eval_assets.reporting.words import ALPHA, LEVEL, count, difference, number, p_value, reasons, with_interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +30,10 @@ def sweep_page(data: Data) -> str:
         for group, (plot, said) in zip(data["groups"], _figures(data), strict=True)
     ]
     template = environment().get_template("frames_sweep.html.j2")
-    return template.render(data=data, groups=groups, asked=_asked(data), said=sentence(data), level=LEVEL)
+    entries = [e for g in data["groups"] for p in g["points"] for e in (p, p["vs_fewest"]) if e]
+    return template.render(
+        data=data, groups=groups, asked=_asked(data), said=sentence(data), level=LEVEL, reasons=reasons(entries)
+    )
 
 
 def sweep_markdown(data: Data) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 MISSING = "n/a"
@@ -57,6 +57,12 @@ def interval(entry: Mapping[str, Any], *, signed: bool = False) -> str:
     say = step if signed else score
     low, high = say(entry, "ci_low"), say(entry, "ci_high")
     return MISSING if low == high == MISSING else f"[{low}, {high}]"
+
+
+def reasons(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Why the intervals of some of these are unknown, each reason once."""
+    unknown = (e for e in entries if math.isnan(number(e.get("ci_low"))) and math.isnan(number(e.get("ci_high"))))
+    return list(dict.fromkeys(e["note"] for e in unknown if e.get("note")))
 
 
 def with_interval(entry: Mapping[str, Any]) -> str:

@@ -147,7 +147,7 @@ def test_the_share_of_the_engines_cache_is_kept_with_the_step_and_drawn_as_the_e
 def test_a_sweep_draws_each_policy_on_one_scale(yard, bench, endpoint):
     endpoint.answer = costs
     task = yard()
-    variants = sweep_variants(task, ["window", "all"], [2, 4], None)
+    variants = sweep_variants(task, ["window", "thinning", "all"], [2, 4], None)
     for of_policy in variants.values():
         for variant in of_policy.values():
             bench.report(task, variant)
@@ -155,10 +155,12 @@ def test_a_sweep_draws_each_policy_on_one_scale(yard, bench, endpoint):
     assert max(p["tokens"][2] for p in data["memory"]["window"]["points"]) == 400
     assert max(p["tokens"][2] for p in data["memory"]["all"]["points"]) == 1000
     page = context_page(data)
-    assert page.count("context, tokens:") == 2
-    first, second = (re.findall(r'text-anchor="end">([\d.]+)<', plot) for plot in page.split("context, tokens<")[1:3])
-    assert first[:3] == second[:3], "the same ticks"
+    assert page.count("context, tokens:") == 3
+    first, _, last = (re.findall(r'text-anchor="end">([\d.]+)<', plot) for plot in page.split("context, tokens<")[1:])
+    assert first[:3] == last[:3], "the same ticks"
     assert "window, 4 frames. Tokens of a request" in page
+    assert "[n/a]" in page, "every stream is all right at each budget: the areas do not differ"
+    assert "n/a: no cluster differs" in page
 
 
 def test_a_baseline_has_no_memory(yard, store):
