@@ -58,7 +58,7 @@ def board(store: Store, asked: Asked, budget: float = _BUDGET) -> dict[str, Any]
 
 
 def scores_of(store: Store, checkpoint: str) -> list[tuple[str, str]]:
-    """Task -> primary score with its interval, in percent, of the cells that have a report."""
+    """Task and primary score with its interval, in percent, of each cell that has a report."""
     rows = summary(store).rows(f"is_primary AND checkpoint = {quoted(checkpoint)}")
     return sorted((row["task"], with_interval(row)) for row in rows)
 

@@ -97,7 +97,7 @@ def test_the_script_draws_what_the_picture_shows():
 
 def test_what_is_unknown_is_null_and_never_zero():
     unknown = {**point(1000, NAN, against(NAN, False)), "ci_low": None, "ci_high": NAN}
-    levels, _ = plots(on_the_service(tasks={"maths": curve(points=[point(0, 0.4), unknown, point(2000, 0.55)])}))
+    (levels,) = plots(on_the_service(tasks={"maths": curve(points=[point(0, 0.4), unknown, point(2000, 0.55)])}))
     gap = levels["points"][1]
     assert [gap[name] for name in ("value", "low", "high", "band_low", "band_high")] == [None] * 5
     assert gap["said"][0] == "step 1,000: n/a"
