@@ -80,9 +80,11 @@ def test_the_keyboard_goes_from_mark_to_mark(drawn):
 def test_a_bar_opens_its_items(tab, pictured):
     tab.goto(f"{pictured.url}/cells/exp.200/essays")
     bar = tab.locator(".plot .bars .point path").first
-    bar.hover()
+    box = bar.bounding_box()
+    at = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(*at)
     expect(tab.locator(".hoverlayer text").first).to_contain_text(": 4")
-    bar.click()
+    tab.mouse.click(*at)
     tab.wait_for_url("**scores=**")
     expect(tab.locator("article.item")).to_have_count(4)
     tab.get_by_role("link", name="all scores").click()

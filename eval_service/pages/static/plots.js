@@ -147,7 +147,9 @@
     box.on("plotly_click", ({ points, event }) => {
       const i = points[0].pointNumber, first = event?.pointerType === "touch" || touched.matches ? tapped !== i : false;
       tapped = i;
-      if (!first) open(i); // a finger cannot point without clicking: its first tap tells, the second opens
+      if (!first) return open(i); // a finger cannot point without clicking: its first tap tells, the second opens
+      Plotly.Fx.hover(box, [{ curveNumber: number, pointNumber: i }]);
+      tell(i);
     });
     box.addEventListener("keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -164,8 +166,8 @@
 
   // Levels and differences of one task are looked at step by step: what is zoomed in one is zoomed in the other.
   function together(figure, box, change) {
-    const from = change["xaxis.range[0]"], to = change["xaxis.range[1]"];
-    if (from === undefined) return;
+    if (!Object.keys(change).some((name) => name.startsWith("xaxis"))) return;
+    const [from, to] = box.layout.xaxis.range;
     for (const other of figure.parentElement.querySelectorAll(".plot")) {
       const range = other !== box && other.layout.xaxis.range;
       if (range && (range[0] !== from || range[1] !== to)) Plotly.relayout(other, { "xaxis.range": [from, to] });
