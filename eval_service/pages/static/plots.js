@@ -138,16 +138,19 @@
   function follow(box, plot, words) {
     const number = box.data.length - 1; // of the trace with the marks
     const places = plot.points.map((p, i) => i).filter((i) => (plot.points[i].value ?? plot.points[i].n ?? null) !== null);
-    let at = -1, tapped = -1;
+    let at = -1, tapped = -1, when = 0;
     const open = (i) => { const href = plot.points[i]?.href; if (href) location.assign(href); };
     const tell = (i) => { words.textContent = plot.points[i].said.join(", "); };
     const cursor = (look) => { box.querySelector(".nsewdrag").style.cursor = look; };
     box.on("plotly_hover", ({ points }) => cursor(plot.points[points[0].pointNumber]?.href ? "pointer" : ""));
     box.on("plotly_unhover", () => cursor(""));
-    box.on("plotly_click", ({ points, event }) => {
-      const i = points[0].pointNumber, first = event?.pointerType === "touch" || touched.matches ? tapped !== i : false;
-      tapped = i;
-      if (!first) return open(i); // a finger cannot point without clicking: its first tap tells, the second opens
+    box.on("plotly_click", ({ points }) => {
+      const i = points[0].pointNumber, now = performance.now(), again = tapped === i;
+      if (!touched.matches) return open(i);
+      if (again && now - when < 400) return; // one tap is told as a touch and as a click
+      if (again) return open(i);
+      tapped = i; // a finger cannot point without clicking: its first tap tells, the second opens
+      when = now;
       Plotly.Fx.hover(box, [{ curveNumber: number, pointNumber: i }]);
       tell(i);
     });
