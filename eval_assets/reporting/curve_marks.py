@@ -108,7 +108,7 @@ def band_marks(entries: Sequence[Data], steps: Sequence[float], *, higher_is_bet
 
     def verdict(entry: Data) -> dict[str, Any]:
         survives = bool(entry.get("survives"))
-        words = [f"band {band(entry)}"] if entry.get("band_low") is not None else []
+        words = [f"band {band(entry)}"] if math.isfinite(number(entry.get("band_low"))) else []
         words.append(f"{'survives' if survives else 'does not survive'} correction")
         if "p_adjusted" in entry:
             words[-1] += f" (p {p_value(entry['p_adjusted'])})"

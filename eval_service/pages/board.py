@@ -15,8 +15,10 @@ from eval_assets.pipeline.comparing import NotComparable, compare_cells, holm
 from eval_assets.pipeline.item_scores import NotScored
 from eval_assets.pipeline.leaderboard import leaderboard_data
 from eval_assets.reporting.board import grid
-from eval_assets.reporting.words import number, percent, points
+from eval_assets.reporting.words import number, percent, points, with_interval
 from resources.store import Store
+from resources.store.records import summary
+from resources.store.tables import quoted
 from task_defs import TaskError, load_task
 
 SHADES = 9
@@ -53,6 +55,12 @@ def board(store: Store, asked: Asked, budget: float = _BUDGET) -> dict[str, Any]
                 cell["shade"] = _shade(cell["entry"]["value"], column)
     pending = _compare(store, asked.baseline, found["rows"], tasks, versions, budget) if asked.baseline else 0
     return {**found, "all_tasks": everything[0], "all_checkpoints": everything[1], "pending": pending}
+
+
+def scores_of(store: Store, checkpoint: str) -> list[tuple[str, str]]:
+    """Task and primary score with its interval, in percent, of each cell that has a report."""
+    rows = summary(store).rows(f"is_primary AND checkpoint = {quoted(checkpoint)}")
+    return sorted((row["task"], with_interval(row)) for row in rows)
 
 
 def _rank(cell: dict[str, Any] | None, ordered: Sequence[float]) -> int:

@@ -10,10 +10,12 @@ from eval_assets.reporting import episodes, memory_plots, view
 from eval_assets.reporting.pages import figure
 from eval_assets.reporting.plots import breakdown_plot, interval_plot
 from eval_assets.reporting.words import LEVEL, count, decimal, engine, percent, tokens
+from eval_assets.settings import load_settings
 from eval_service.pages.cell_items import PER_PAGE
 from eval_service.pages.distribution import distribution
+from resources.models.checkpoint import Checkpoint
 from resources.store import Store
-from resources.store.records import cells
+from resources.store.records import cells, summary
 from resources.store.tables import quoted
 from task_defs import TaskDef
 
@@ -44,7 +46,22 @@ def cell(store: Store, report: Data, checkpoint: str, task: TaskDef) -> Data:
         "used": tokens(usage), "engine": engine(report.get("engine") or {}),
         "seconds": (decimal(usage.get("median_seconds")), decimal(usage.get("p95_seconds"))),
         "provenance": _provenance(store, checkpoint, task.task, report), "point": point,
+        **_neighbours(store, task.task, point),
     }  # fmt: skip
+
+
+def _neighbours(store: Store, task: str, point: Checkpoint) -> Data:
+    """What else is scored on the task, and of these the run's checkpoints before and after this one."""
+    rows = summary(store).rows(f"is_primary AND task = {quoted(task)}")
+    run = sorted((r for r in rows if r["run"] and r["run"] == point.run), key=lambda r: r["step"])
+    at = next((i for i, r in enumerate(run) if r["checkpoint"] == point.key), None)
+    before, after = (
+        (None, None) if at is None else (run[at - 1] if at else None, run[at + 1] if run[at + 1 :] else None)
+    )
+    others = sorted({r["checkpoint"] for r in rows} - {point.key})
+    baseline = load_settings().baseline_of(task)
+    likely = baseline if baseline in others else before["checkpoint"] if before else ""
+    return {"before": before, "after": after, "others": others, "likely": likely}
 
 
 def _provenance(store: Store, checkpoint: str, task: str, report: Data) -> list[tuple[str, str]]:

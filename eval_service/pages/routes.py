@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from eval_assets import results
+from eval_assets.pipeline.cell import find_checkpoint
 from eval_assets.pipeline.episode_films import film_of
 from eval_assets.pipeline.judgements import judgements_of
 from eval_assets.pipeline.replaying import Replays
@@ -115,10 +116,12 @@ def run(request: Request, run: str) -> Response:
 
 @pages.get("/checkpoints/{checkpoint}")
 def checkpoint(request: Request, checkpoint: str) -> Response:
-    """All tasks of a checkpoint: its report as it was written."""
-    data = _store(request).read_json("reports", f"{slug(unslug(checkpoint))}.json")
+    """All tasks of a checkpoint: its report as it was written; until there is one, the cells that are scored."""
+    store, key = _store(request), unslug(checkpoint)
+    data = store.read_json("reports", f"{slug(key)}.json")
     if data is None:
-        raise HTTPException(404, f"{unslug(checkpoint)} has no report: `evals run` or a job writes it")
+        point, scored = find_checkpoint(store, key), boards.scores_of(store, key)
+        return page("unreported.html.j2", point=point, scored=scored, dagster_url=_dagster(request))
     return Response(checkpoint_page(data, environment(_dagster(request))), media_type="text/html", headers=SAFE_HEADERS)
 
 

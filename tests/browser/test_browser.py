@@ -104,7 +104,8 @@ def test_sound_and_film_play(tab, pictured, kind, item):
 
 
 @pytest.mark.parametrize("path", ["/", "/?baseline=b", "/cells/a/birds", "/flips/birds?a=a&b=b", "/items/birds/q41",
-                                  "/checkpoints/a", "/runs", "/login", "/cells/ear/clips", "/runs/nobody"])  # fmt: skip
+                                  "/checkpoints/a", "/runs", "/login", "/cells/ear/clips", "/runs/nobody", "/runs/exp",
+                                  "/cells/exp.200/essays", "/checkpoints/exp.200"])  # fmt: skip
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast_labels_and_structure_meet_wcag_aa(tab, pictured, path, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -116,7 +117,8 @@ def test_contrast_labels_and_structure_meet_wcag_aa(tab, pictured, path, scheme)
 
 
 @pytest.mark.parametrize("path", ["/?baseline=b", "/cells/a/birds", "/flips/birds?a=a&b=b", "/items/birds/q41",
-                                  "/cells/ear/clips", "/checkpoints/a", "/login"])  # fmt: skip
+                                  "/cells/ear/clips", "/checkpoints/a", "/login", "/runs/exp", "/runs",
+                                  "/cells/exp.200/essays"])  # fmt: skip
 def test_a_phone_scrolls_down_and_not_sideways(tab, pictured, path):
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto(pictured.url + path)

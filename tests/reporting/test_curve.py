@@ -99,6 +99,27 @@ def test_steps_in_a_row_are_said_as_a_range():
     assert said_steps([1000], [1000]) == "step 1,000"
 
 
+def test_many_steps_are_put_together_and_then_counted():
+    order = list(range(0, 4000, 10))
+    assert said_steps([0, *order[5:20], 900], order) == "steps 0; 50 to 190; 900"
+    assert said_steps(order[::2], order) == "200 of 400 steps, from 0 to 3,980"
+
+
+def test_of_many_changes_the_largest_are_said():
+    before = {"b": "run.0", "survives": True, "note": ""}
+    points = [point(0, 0.1)]
+    points += [point(s, 0.1, None, {**against(s / 1000, True), **before}) for s in range(1, 100)]
+    (said,) = [s for s in sentences(curve(points=points, best=None, band=None)) if s.startswith("Changes")]
+    assert said.count("→") == 10
+    assert "0 → 90 (+9.0)" in said
+    assert said.endswith("0 → 99 (+9.9); these are the 10 largest of 99.")
+
+
+def test_what_many_checkpoints_lack_is_said_once():
+    points = [point(s, 0.4, against(0.1, False, note="no scored item" if s else "")) for s in range(4)]
+    assert curve_page(data(tasks={"maths": curve(points=points, best=None)})).count("no scored item") == 1
+
+
 def test_filled_dots_are_what_could_be_the_best():
     shown = level_plot(curve())
     assert (looks(shown, "dot"), looks(shown, "hollow"), looks(shown, "ref")) == (2, 1, 0)

@@ -138,16 +138,21 @@
   function follow(box, plot, words) {
     const number = box.data.length - 1; // of the trace with the marks
     const places = plot.points.map((p, i) => i).filter((i) => (plot.points[i].value ?? plot.points[i].n ?? null) !== null);
-    let at = -1, tapped = -1;
+    let at = -1, tapped = -1, when = 0;
     const open = (i) => { const href = plot.points[i]?.href; if (href) location.assign(href); };
     const tell = (i) => { words.textContent = plot.points[i].said.join(", "); };
     const cursor = (look) => { box.querySelector(".nsewdrag").style.cursor = look; };
     box.on("plotly_hover", ({ points }) => cursor(plot.points[points[0].pointNumber]?.href ? "pointer" : ""));
     box.on("plotly_unhover", () => cursor(""));
-    box.on("plotly_click", ({ points, event }) => {
-      const i = points[0].pointNumber, first = event?.pointerType === "touch" || touched.matches ? tapped !== i : false;
-      tapped = i;
-      if (!first) open(i); // a finger cannot point without clicking: its first tap tells, the second opens
+    box.on("plotly_click", ({ points }) => {
+      const i = points[0].pointNumber, now = performance.now(), again = tapped === i;
+      if (!touched.matches) return open(i);
+      if (again && now - when < 400) return; // one tap is told as a touch and as a click
+      if (again) return open(i);
+      tapped = i; // a finger cannot point without clicking: its first tap tells, the second opens
+      when = now;
+      Plotly.Fx.hover(box, [{ curveNumber: number, pointNumber: i }]);
+      tell(i);
     });
     box.addEventListener("keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -164,8 +169,8 @@
 
   // Levels and differences of one task are looked at step by step: what is zoomed in one is zoomed in the other.
   function together(figure, box, change) {
-    const from = change["xaxis.range[0]"], to = change["xaxis.range[1]"];
-    if (from === undefined) return;
+    if (!Object.keys(change).some((name) => name.startsWith("xaxis"))) return;
+    const [from, to] = box.layout.xaxis.range;
     for (const other of figure.parentElement.querySelectorAll(".plot")) {
       const range = other !== box && other.layout.xaxis.range;
       if (range && (range[0] !== from || range[1] !== to)) Plotly.relayout(other, { "xaxis.range": [from, to] });
