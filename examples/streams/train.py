@@ -2,8 +2,8 @@
 
     python examples/streams/train.py OUT/step-1 --seconds 120
 
-The digits demo's architecture (`examples/digits/model.py`) with four tokens a frame, trained on one to sixteen frames in
-order of time, with the scans that the task `streams_digits` does not show.
+The architecture of the digits demo (`examples/digits/model.py`) with four tokens a frame, trained on one to sixteen frames
+in order of time, with the scans that the task `streams_digits` does not show.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from task_defs.catalog.digits.compose import scans, split
 
 SIDE, PATCH = 96, 48  # pixels: a frame is pressed into a square, a card lies within one of its four patches
 FRAMES = 64  # in a batch
-LEARNING_RATE, WARMUP_STEPS = 1e-3, 50
+LEARNING_RATE, WARMUP_STEPS = 5e-4, 50
 SHOWN, NOW, APPEARED = (
     "Which handwritten digit was shown?",
     "Which handwritten digit is shown now?",
@@ -36,11 +36,25 @@ SHOWN, NOW, APPEARED = (
 
 
 def train(out: Path, films: Any, *, seconds: float | None = None, steps: int | None = None, seed: int = 0) -> Path:
-    """Write the model into `out`, in Hugging Face format, when the seconds or steps are over. films: `compose.Films`."""
+    """Write the model into `out`, in Hugging Face format, when the seconds or steps are over. films: `compose.Films`.
+
+    One thread: two wait for each other on cores that something else uses.
+    """
     import torch
 
     if seconds is None and steps is None:
         raise ValueError("say when to stop: seconds, steps, or both")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _train(out, films, seconds, steps, seed)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train(out: Path, films: Any, seconds: float | None, steps: int | None, seed: int) -> Path:
+    import torch
+
     tokenizer = model.build_tokenizer(words())
     network = model.build_model(tokenizer, seed, SIDE, PATCH)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True)
@@ -107,8 +121,8 @@ def _squeezed(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def batch(tokenizer: Any, material: Material, draw: np.random.Generator) -> dict[str, Any]:
-    """A model's arguments: requests of as many frames each, more often of few; a digit is in some in a row, or in none."""
-    count = int(2 ** draw.integers(5, size=2).min())
+    """A model's arguments: requests of one to sixteen frames, mostly few; a digit is in some of them, or in none."""
+    count = int(2 ** draw.integers(5, size=3).min())
     rows = [_row(tokenizer, material, draw, count) for _ in range(FRAMES // count)]
     length = max(len(ids) for ids, _, _ in rows)
     input_ids = np.full((len(rows), length), tokenizer.pad_token_id, np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import shutil
 import threading
@@ -15,6 +16,7 @@ from eval_assets.pipeline.inferred import InferenceIncomplete
 from resources.episodes.stream_choice import REPAIRS, read_choice
 from resources.episodes.stream_frames import Frame
 from resources.episodes.stream_relevant import Relevant
+from resources.episodes.stream_scorer import Scorer
 from resources.models import ModelUnusable
 from resources.models.base import Media, Response
 from tests.conftest import Reply
@@ -161,6 +163,34 @@ def test_another_scorer_is_another_cell_and_a_copy_is_not_to_a_policy_without_on
     save_file(weights, mine / "model.safetensors", metadata={"format": "pt"})
     assert bench.cell(relevant).key != before[0]
     assert bench.cell(relevant, window).key == before[1]
+
+
+def test_any_dual_encoder_ranks(encoder, tmp_path):
+    """A SigLIP, which has no projections and whose texts are padded: features of length 1, the same again."""
+    import numpy as np
+    from transformers import AutoProcessor, SiglipConfig, SiglipModel, SiglipProcessor
+
+    shape = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**shape, "vocab_size": 64, "max_position_embeddings": 8, "projection_size": 32}
+    config = SiglipConfig(text_config=text, vision_config={**shape, "image_size": 96, "patch_size": 24})
+    SiglipModel(config).save_pretrained(tmp_path)
+    parts = AutoProcessor.from_pretrained(encoder)
+    SiglipProcessor(parts.image_processor, parts.tokenizer).save_pretrained(tmp_path)
+    for folder in (encoder, tmp_path):
+        scorer = Scorer(str(folder))
+        seen, said = scorer.pictures([jpeg(10), jpeg(200)]), scorer.text("a handwritten digit " * 30)
+        assert seen.shape == (2, len(said))
+        assert np.linalg.norm(seen, axis=1) == pytest.approx(1, abs=1e-5)
+        assert np.linalg.norm(said) == pytest.approx(1, abs=1e-5)
+        assert scorer.pictures([jpeg(200)])[0] == pytest.approx(seen[1], abs=1e-5)
+
+
+def jpeg(grey):
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), (grey, 90, 30)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 def _pickled(folder):
