@@ -2,8 +2,8 @@
 
     python examples/streams/train.py OUT/step-1 --seconds 120
 
-The architecture of the digits demo (`examples/digits/model.py`) with four tokens a frame, trained on one to sixteen frames
-in order of time, with the scans that the task `streams_digits` does not show.
+The architecture of the digits demo (`examples/digits/model.py`) with four tokens a frame, trained on one to sixteen
+frames in order of time, with the scans that the task `streams_digits` does not show.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from examples.streams import compose
 from task_defs.catalog.digits.compose import scans, split
 
 SIDE, PATCH = 96, 48  # pixels: a frame is pressed into a square, a card lies within one of its four patches
-FRAMES = 64  # in a batch
+MEAN, STD = 0.5, 0.25
+FRAMES, NOTHING = 64, 10  # in a batch; the label of a part of a frame without a digit
 LEARNING_RATE, WARMUP_STEPS = 5e-4, 50
 SHOWN, NOW, APPEARED = (
     "Which handwritten digit was shown?",
@@ -53,25 +54,32 @@ def train(out: Path, films: Any, *, seconds: float | None = None, steps: int | N
 
 
 def _train(out: Path, films: Any, seconds: float | None, steps: int | None, seed: int) -> Path:
+    """The first half of it the eye alone learns which digit is in which part of a frame, then all of it to answer."""
     import torch
 
     tokenizer = model.build_tokenizer(words())
     network = model.build_model(tokenizer, seed, SIDE, PATCH)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True)
+    head = torch.nn.Linear(model.WIDTH, NOTHING + 1)
+    optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=LEARNING_RATE, weight_decay=0.01)
     material, draw = Material(films), np.random.default_rng(seed)
-    start, step, loss, done = time.monotonic(), 0, float("nan"), 0.0
+    start, step, done = time.monotonic(), 0, 0.0
     while done < 1:
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS) * max(0.02, 1 - done)
+            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS) * max(0.05, 1 - done)
         tensors = {name: torch.from_numpy(array) for name, array in batch(tokenizer, material, draw).items()}
-        result = network(**tensors).loss
+        digits = tensors.pop("digits")
+        if done < 0.5:
+            seen = network.model.vision_tower(tensors["pixel_values"]).last_hidden_state[:, 1:]
+            loss = torch.nn.functional.cross_entropy(head(seen).flatten(0, 1), digits.flatten())
+        else:
+            loss = network(**tensors).loss
         optimizer.zero_grad(set_to_none=True)
-        result.backward()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        step, loss = step + 1, float(result.detach())
+        step += 1
         if step % 100 == 0:
-            print(f"{time.monotonic() - start:6.1f} s  step {step:5d}  loss {loss:.3f}", flush=True)
+            print(f"{time.monotonic() - start:6.1f} s  step {step:5d}  loss {float(loss.detach()):.3f}", flush=True)
         done = max((time.monotonic() - start) / seconds if seconds else 0.0, step / steps if steps else 0.0)
     model.save(network, processor(tokenizer), out)
     return out
@@ -82,6 +90,7 @@ def processor(tokenizer: Any) -> Any:
     made = model.build_processor(tokenizer, SIDE, PATCH)
     made.image_processor.size = {"height": SIDE, "width": SIDE}
     made.image_processor.do_center_crop = False
+    made.image_processor.image_mean, made.image_processor.image_std = [MEAN] * 3, [STD] * 3
     return made
 
 
@@ -91,17 +100,18 @@ def words() -> list[str]:
 
 
 class Material:
-    """Frames and cards as the model sees them, grey levels of [96, 96] pixels.
+    """Frames and cards as the model sees them.
 
-    backgrounds: uint8 [n, 96, 96, 3]. cards: uint8 [scans, 4, 96, 96], one in each corner; place: where it lies.
+    most: scans, of those to train on. backgrounds: uint8 [n, 96, 96, 3]. cards: uint8 [scans, 4, 96, 96], one in each
+    corner; place: where it lies.
     """
 
-    def __init__(self, films: Any) -> None:
+    def __init__(self, films: Any, most: int | None = None) -> None:
         clips = [(file, part) for file, part, _ in compose.CLIPS.values()]
         frames = [films.frames(file, part, part.stop - part.start) for file, part in clips]
         self.backgrounds = np.stack([_squeezed(frame) for clip in frames for frame in clip])
         images, labels = scans()
-        rows, _ = split(len(images))
+        rows = split(len(images))[0][:most]
         self.labels = labels[rows]
         blank = np.zeros((4, 1, compose.HEIGHT, compose.WIDTH, 3), np.uint8)
         self.cards = np.empty((len(rows), 4, SIDE, SIDE), np.uint8)
@@ -124,42 +134,48 @@ def batch(tokenizer: Any, material: Material, draw: np.random.Generator) -> dict
     """A model's arguments: requests of one to sixteen frames, mostly few; a digit is in some of them, or in none."""
     count = int(2 ** draw.integers(5, size=3).min())
     rows = [_row(tokenizer, material, draw, count) for _ in range(FRAMES // count)]
-    length = max(len(ids) for ids, _, _ in rows)
+    length = max(len(ids) for ids, *_ in rows)
     input_ids = np.full((len(rows), length), tokenizer.pad_token_id, np.int64)
     labels = np.full((len(rows), length), -100, np.int64)
-    for number, (ids, reply, _) in enumerate(rows):
+    for number, (ids, reply, *_) in enumerate(rows):
         input_ids[number, : len(ids)] = ids
         labels[number, len(ids) - reply : len(ids)] = ids[-reply:]
-    pixels = np.concatenate([frames for _, _, frames in rows]).astype(np.float32) / 255
+    pixels = np.concatenate([frames for *_, frames, _ in rows]).astype(np.float32) / 255
     return {
         "input_ids": input_ids, "labels": labels,
         "attention_mask": (input_ids != tokenizer.pad_token_id).astype(np.int64),
-        "pixel_values": np.ascontiguousarray(((pixels - model.MEAN) / model.STD).transpose(0, 3, 1, 2)),
+        "pixel_values": np.ascontiguousarray(((pixels - MEAN) / STD).transpose(0, 3, 1, 2)),
+        "digits": np.concatenate([digits for *_, digits in rows]),
     }  # fmt: skip
 
 
-def _row(tokenizer: Any, material: Material, draw: np.random.Generator, count: int) -> tuple[list[int], int, Any]:
-    """Token ids, how many of them at the end are the answer's, and the frames."""
-    at = draw.integers(len(material.backgrounds) - 1)
-    every = int(draw.integers(1, 6))
+def _row(tokenizer: Any, material: Material, draw: np.random.Generator, count: int) -> tuple[list[int], int, Any, Any]:
+    """Token ids, how many of them at the end are the answer's, the frames, and the digit in each part of each."""
+    at, every = draw.integers(len(material.backgrounds)), int(draw.integers(1, 6))
     frames = material.backgrounds[(at + np.arange(count) * every) % len(material.backgrounds)].copy()
+    digits = np.full((count, 4), NOTHING)
     digit, last = None, False
     if draw.random() < 0.75:
         number, corner = int(draw.integers(len(material.labels))), int(draw.integers(4))
         start = int(draw.integers(count))
         stop = int(draw.integers(start + 1, count + 1))
-        high, wide = material.place[corner]
-        frames[start:stop, high, wide] = material.cards[number, corner, high, wide][..., None]
-        digit, last = material.labels[number], stop == count
+        frames[start:stop, *material.place[corner]] = material.cards[number, corner][material.place[corner]][..., None]
+        digit, last = int(material.labels[number]), stop == count
+        digits[start:stop, corner] = digit
     asked = (SHOWN, SHOWN, NOW, APPEARED)[draw.integers(4)]
     if asked == APPEARED:
         answer = "no" if digit is None else "yes"
     else:
         answer = "none" if digit is None or (asked == NOW and not last) else str(digit)
-    images = " ".join([model.IMAGE * (SIDE // PATCH) ** 2] * count)
+    return *encode(tokenizer, asked, answer, count), frames, digits
+
+
+def encode(tokenizer: Any, asked: str, answer: str, frames: int) -> tuple[list[int], int]:
+    """Token ids of a whole conversation, and how many of them at the end are the answer's, as a request makes them."""
+    images = " ".join([model.IMAGE * (SIDE // PATCH) ** 2] * frames)
     prompt = tokenizer.encode(f"{model.BOS}{model.USER} {images} {asked} {model.ASSISTANT}", add_special_tokens=False)
     reply = tokenizer.encode(f"{answer}{model.EOS}", add_special_tokens=False)
-    return prompt + reply, len(reply), frames
+    return prompt + reply, len(reply)
 
 
 def main() -> None:

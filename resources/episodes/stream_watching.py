@@ -44,8 +44,6 @@ class Watching:
             if not wanted:
                 continue
             await self._watch(time)
-            if self._stopped:
-                break
             if self._feed.end is not None and time >= self._feed.end + _ROUNDED:
                 break
             self._seconds = []

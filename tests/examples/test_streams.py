@@ -159,3 +159,34 @@ def digits_shown(store, cell) -> list[bool]:
             (asked,) = [seen for s in steps if (seen := json.loads(s["seen"]))["asked"] == "questions.1"]
             found.append(any(first <= time <= last for time in asked["frames"]))
     return found
+
+
+def test_a_task_may_take_one_scene_and_scans_that_nothing_was_trained_on(films, monkeypatch):
+    monkeypatch.setattr(compose, "clips_folder", lambda root: films.folder)
+    task = load_task(ROOT / "examples" / "streams" / "streams_digits.yaml")
+    task = task.model_copy(update={"metadata": {**task.metadata, "streams": 8}})
+    rows = list(compose.docs(films.folder, task))
+    assert [row["scene"] for row in rows] == ["digit", "digit"]
+    images, labels = compose.scans()
+    train, test = compose.split(len(labels))
+    held = compose.Films(films.folder, test)
+    assert {scan.tobytes() for scan in held.scans[0]}.isdisjoint(images[row].tobytes() for row in train)
+    assert len(held.scans[1]) == len(test)
+
+
+def test_the_watcher_is_trained_on_the_tokens_that_a_request_makes(films):
+    pytest.importorskip("torch")
+    from examples.streams import train
+
+    tokenizer = train.model.build_tokenizer(train.words())
+    processor = train.processor(tokenizer)
+    frame = np.zeros((compose.HEIGHT, compose.WIDTH, 3), np.uint8)
+    content = [*[{"type": "image"}] * 3, {"type": "text", "text": train.APPEARED}]
+    prompt = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    inputs = processor(text=prompt, images=[frame] * 3, add_special_tokens=False)
+    ids, reply = train.encode(tokenizer, train.APPEARED, "no", 3)
+    assert list(inputs["input_ids"][0]) == ids[:-reply]
+    assert tokenizer.unk_token_id not in ids
+    assert np.asarray(inputs["pixel_values"]).shape == (3, 3, train.SIDE, train.SIDE)
+    made = train.batch(tokenizer, train.Material(films, most=8), np.random.default_rng(0))
+    assert (made["input_ids"] == processor.image_token_id).sum() == 4 * len(made["pixel_values"])
