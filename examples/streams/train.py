@@ -54,7 +54,7 @@ def train(out: Path, films: Any, *, seconds: float | None = None, steps: int | N
 
 
 def _train(out: Path, films: Any, seconds: float | None, steps: int | None, seed: int) -> Path:
-    """For a quarter of it the eye alone learns which digit is in which part of a frame, then all of it to answer."""
+    """The first half of it the eye alone learns which digit is in which part of a frame, then all of it to answer."""
     import torch
 
     tokenizer = model.build_tokenizer(words())
@@ -68,7 +68,7 @@ def _train(out: Path, films: Any, seconds: float | None, steps: int | None, seed
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS) * max(0.05, 1 - done)
         tensors = {name: torch.from_numpy(array) for name, array in batch(tokenizer, material, draw).items()}
         digits = tensors.pop("digits")
-        if done < 0.25:
+        if done < 0.5:
             seen = network.model.vision_tower(tensors["pixel_values"]).last_hidden_state[:, 1:]
             loss = torch.nn.functional.cross_entropy(head(seen).flatten(0, 1), digits.flatten())
         else:

@@ -190,3 +190,20 @@ def test_the_watcher_is_trained_on_the_tokens_that_a_request_makes(films):
     assert np.asarray(inputs["pixel_values"]).shape == (3, 3, train.SIDE, train.SIDE)
     made = train.batch(tokenizer, train.Material(films, most=8), np.random.default_rng(0))
     assert (made["input_ids"] == processor.image_token_id).sum() == 4 * len(made["pixel_values"])
+
+
+def test_a_watcher_that_was_trained_plays_a_stream(films, store, tmp_path, monkeypatch):
+    """Two steps of it, one of either kind: it has learned nothing, and every request has an answer."""
+    pytest.importorskip("torch")
+    from examples.streams import train
+
+    folder = train.train(tmp_path / "step-1", films, steps=2)
+    task = load_task(ROOT / "examples" / "streams" / "streams_digits.yaml")
+    task = task.model_copy(update={"metadata": {**task.metadata, "streams": 4}})
+    monkeypatch.setenv("EVAL_DATA", str(SHARED.parent))
+    ingest(task, store)
+    register(store, Checkpoint("watcher", "transformers", str(folder), {"device": "cpu"}))
+    cell = plan_cell(store, identify_checkpoint(store, "watcher"), task)
+    done = infer(cell, store, run_id="r", log=lambda line: None)
+    assert done.errors == 0
+    assert 3 <= done.asked <= 22, "two questions, and an event that is asked about once a second"
