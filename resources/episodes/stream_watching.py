@@ -103,7 +103,7 @@ class Watching:
         """Ask the model what stays. Where none of its answers says so, the newest frames do."""
         frames, params = context.frames(""), self._params
         time, said = frames[-1].time, params.keep
-        waited = "\n".join(event.text for event in self._open.values() if event.start <= time)
+        waited = "\n".join(event.text for event in self._open.values() if event.asked_at(time))
         for name, value in (("{count}", len(frames)), ("{room}", context.room), ("{watch}", waited)):
             said = said.replace(name, str(value))
         choice = Choice(
