@@ -58,5 +58,5 @@ def cell_metadata(cell: Cell) -> dict[str, Any]:
         "generation": dg.MetadataValue.json(cell.gen_kwargs),
         "media": dg.MetadataValue.json(cell.media.changes(["image", "video"])),
         "cell_key": cell.key,
-        **({"player": dg.MetadataValue.json(player_identity(episode.player))} if episode else {}),
+        **({"player": dg.MetadataValue.json(player_identity(episode.player, episode.params))} if episode else {}),
     }

@@ -57,6 +57,7 @@ def plan(
     from eval_assets.pipeline.ledger import FAILED, wishes
     from eval_assets.pipeline.planning import OUTPUTS, need_of
     from eval_assets.settings import load_settings
+    from resources.models import ModelUnusable
     from resources.store.records import checkpoints, datasets
     from task_defs import TaskError, load_task
 
@@ -69,7 +70,7 @@ def plan(
         for key in points:
             try:
                 row: dict[str, Any] = asdict(need_of(home, key, task, baseline=load_settings().baseline_of(task.task)))
-            except TaskError as error:  # told in its place, the others are planned
+            except (TaskError, ModelUnusable) as error:  # told in its place, the others are planned
                 row = {"checkpoint": key, "task": task.task, "stage": OUTPUTS, "reason": str(error), "key": ""}
             row["runs"] = row["stage"] != "complete"
             if row["runs"] and (key, task.task) in failed:

@@ -42,7 +42,7 @@ def sweep_frames(
 def sweep_context(
     checkpoint: Checkpoint,
     task: Task,
-    policies: Annotated[str, typer.Option(help="window, thinning, changes, all.")] = "window,thinning",
+    policies: Annotated[str, typer.Option(help="window, thinning, changes, relevant, model, all.")] = "window,thinning",
     budgets: Annotated[str, typer.Option(help="Numbers of frames, comma-separated.")] = "2,4,8,16",
     limit: Limit = None,
     model: Model = None,

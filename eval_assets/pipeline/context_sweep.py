@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from eval_assets.pipeline.cell import Cell, Variant, find_checkpoint, plan_cell
 from eval_assets.pipeline.comparing import NotComparable
@@ -16,6 +16,7 @@ from eval_assets.pipeline.item_scores import ItemScores, NotScored, load_item_sc
 from eval_assets.pipeline.memory_curve import memory_curve
 from eval_assets.pipeline.metrics import TaskMetric, estimate, own_unit, task_metrics
 from eval_assets.pipeline.sweeping import sweep_name
+from resources.episodes.stream_params import Policy
 from resources.models import ModelUnusable
 from resources.store import Store
 from resources.store.outputs import OutputsTable
@@ -25,7 +26,7 @@ from task_defs import TaskDef
 if TYPE_CHECKING:
     import numpy as np
 
-POLICIES = ("window", "thinning", "changes", "all")
+POLICIES: tuple[str, ...] = get_args(Policy)
 BUDGETS = (2, 4, 8, 16)
 
 

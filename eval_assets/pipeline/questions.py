@@ -75,7 +75,8 @@ def _rendered(task: TaskDef, item: Item, media: MediaPolicy | None = None) -> Qu
     seen: list[Any] = [[role, parts] for role, parts in turns]
     window = functions.window(item.doc, item.id) if "video" in kinds else None
     if task.episode is not None:
-        seen.append(["episode", task.episode.model_dump(mode="json"), player_identity(task.episode.player)])
+        player = player_identity(task.episode.player, task.episode.params)
+        seen.append(["episode", task.episode.model_dump(mode="json"), player])
 
     def hashed(policy: MediaPolicy) -> str:
         changes = policy.within(window).changes(kinds)
@@ -183,7 +184,7 @@ def request_digest(store: Store, task: TaskDef) -> str:
     """Digest of the task's request inputs, computed once per data set version and prompt."""
     definition = prompt_digest(task)
     if task.episode is not None:
-        definition = digest([definition, player_identity(task.episode.player)])
+        definition = digest([definition, player_identity(task.episode.player, task.episode.params)])
     return _once(store, task, "requests", definition, _inputs)
 
 

@@ -18,8 +18,11 @@ _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 
 
 def refuse_unseen(store: Store, cell: Cell) -> None:
-    """Raises ModelUnusable where the task has videos and this model takes none, as they are sent to it."""
-    if cell.by_item or cell.variant.blind or not has_videos(store, cell.task):
+    """Raises ModelUnusable where the task has videos and this model takes none, as they are sent to it.
+
+    An episode's player makes pictures of a video itself.
+    """
+    if cell.by_item or cell.variant.blind or cell.task.episode is not None or not has_videos(store, cell.task):
         return
     where = f"{cell.checkpoint.key} on {cell.task.task}"
     if not cell.media.samples("video"):

@@ -15,7 +15,7 @@ from eval_assets.reporting.words import MISSING, count, number, with_interval
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 250, 46, 86, 30, 42
 _APART = 14  # pixels between two labels
 _DODGE = 4  # pixels between two policies at one budget
-_LOOKS = ("dot", "hollow", "third")
+_LOOKS = ("dot", "hollow", "third", "fourth", "fifth")  # as many as there are policies with a budget
 
 
 def budget_curves(curves: Sequence[Mapping[str, Any]], metric: Mapping[str, Any]) -> str:

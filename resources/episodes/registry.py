@@ -39,14 +39,19 @@ def player_class(name: str) -> type[Player]:
     return found
 
 
-@cache
-def player_identity(name: str) -> list[str]:
-    """What decides a player's turns beside its params: its version and its packages'.
+def player_identity(name: str, params: Mapping[str, Any]) -> list[str]:
+    """What decides a player's turns beside its params: its version and its packages', and what params only name.
 
     A package that is not installed counts as such: results can be read where they cannot be made.
+    Raises ModelUnusable where a folder that params name is not there.
     """
+    return [*_made_by(name), *player_class(name).contents(params)]
+
+
+@cache
+def _made_by(name: str) -> tuple[str, ...]:
     packages = (f"{package} {version}" for package, version in player_packages(name).items())
-    return [name, str(player_class(name).version), *packages]
+    return (name, str(player_class(name).version), *packages)
 
 
 def player_packages(name: str) -> dict[str, str]:

@@ -13,6 +13,8 @@ from resources.episodes.base import Episode, EpisodeFailed, Outcome, Player
 from resources.episodes.stream_answers import Answers
 from resources.episodes.stream_frames import Feed
 from resources.episodes.stream_params import StreamParams
+from resources.episodes.stream_policies import empty_context
+from resources.episodes.stream_scorer import Scorer, scorer_identity
 from resources.episodes.stream_script import BadScript, read_script
 from resources.episodes.stream_watching import Watching
 from resources.video import BadVideo
@@ -29,6 +31,7 @@ class StreamPlayer(Player):
 
     packages = ("av", "pillow", "numpy")
     shows_pictures = True
+    version = 2
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
@@ -42,13 +45,19 @@ class StreamPlayer(Player):
                 said = f"no such parameter: it takes {', '.join(StreamParams.model_fields)}"
             raise ValueError(f"{where}: {said}" if where else said) from error
         self._answers = Answers(self._params.reads)
+        self._scorer = Scorer(self._params.scorer or "") if self._params.policy == "relevant" else None
+
+    @classmethod
+    def contents(cls, params: Mapping[str, Any]) -> list[str]:
+        named = params.get("scorer") if params.get("policy") == "relevant" else None
+        return scorer_identity(named) if isinstance(named, str) else []
 
     async def play(self, episode: Episode) -> Outcome:
         try:
             script = read_script(episode.doc, self._params.kinds)
             feed = await asyncio.to_thread(Feed, _video(episode), self._params.fps, self._params.max_pixels)
-            with closing(feed):
-                return await Watching(self._params, self._answers, script, feed, episode).play()
+            with closing(feed), closing(empty_context(self._params, self._scorer)) as context:
+                return await Watching(self._params, self._answers, script, feed, context, episode).play()
         except (BadScript, BadVideo) as error:
             raise EpisodeFailed(str(error)) from error
 

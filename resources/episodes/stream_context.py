@@ -15,8 +15,11 @@ class Context(ABC):
     def add(self, frame: Frame) -> None: ...
 
     @abstractmethod
-    def frames(self) -> list[Frame]:
-        """What a request shows now, in order of time."""
+    def frames(self, question: str) -> list[Frame]:
+        """What a request with this question shows now, in order of time."""
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing but frames
+        """Give back what was held."""
 
 
 class Window(Context):
@@ -28,7 +31,7 @@ class Window(Context):
     def add(self, frame: Frame) -> None:
         self._kept.append(frame)
 
-    def frames(self) -> list[Frame]:
+    def frames(self, question: str) -> list[Frame]:
         return list(self._kept)
 
 
@@ -52,7 +55,7 @@ class Thinning(Context):
             self._step *= 2
             self._kept = [f for f in self._kept if f.number % self._step == 0]
 
-    def frames(self) -> list[Frame]:
+    def frames(self, question: str) -> list[Frame]:
         return [*self._kept, *([self._newest] if self._newest else [])]
 
 
@@ -74,7 +77,7 @@ class Changes(Context):
             self._kept = sorted(ranked[: self._most], key=lambda f: f.number)
         self._newest = frame
 
-    def frames(self) -> list[Frame]:
+    def frames(self, question: str) -> list[Frame]:
         return [*self._kept, *([self._newest] if self._newest else [])]
 
 
@@ -87,8 +90,5 @@ class Everything(Context):
     def add(self, frame: Frame) -> None:
         self._kept.append(frame)
 
-    def frames(self) -> list[Frame]:
+    def frames(self, question: str) -> list[Frame]:
         return list(self._kept)
-
-
-POLICIES: dict[str, type] = {"window": Window, "thinning": Thinning, "changes": Changes, "all": Everything}

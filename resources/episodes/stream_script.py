@@ -41,6 +41,9 @@ class Event:
     start: float = 0.0
     until: float | None = None
 
+    def asked_at(self, time: float) -> bool:
+        return self.start <= time and (self.until is None or time <= self.until)
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -59,7 +62,7 @@ class Script:
         Without a length there is no end of them where an event has none: who reads it knows when the stream is over.
         """
         asked = [(q.time, [q]) for q in sorted(self.questions, key=lambda q: q.time)]
-        ticks = ((t, [e for e in self.events if _open(e, t)]) for t in self._ticks(every, length))
+        ticks = ((t, [e for e in self.events if e.asked_at(t)]) for t in self._ticks(every, length))
         yield from heapq.merge(asked, ticks, key=lambda moment: moment[0])
 
     def _ticks(self, every: float, length: float | None) -> Iterator[float]:
@@ -72,10 +75,6 @@ class Script:
             if time > until or (length is not None and time >= length - 1e-9):
                 return
             yield time
-
-
-def _open(event: Event, time: float) -> bool:
-    return event.start <= time and (event.until is None or time <= event.until)
 
 
 def read_script(doc: Mapping[str, Any], kinds: Sequence[str]) -> Script:

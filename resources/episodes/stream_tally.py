@@ -22,7 +22,8 @@ class Tally:
             (
                 "right", "asked", "events", "detected", "missed", "latency", "false_alarms", "quiet",
                 "steps", "frames", "tokens", "token_steps", "cached", "cached_of", "seconds", "timed", "kept_up",
-                "stream_seconds", *(f"{sum}_{kind}" for kind in kinds for sum in ("right", "asked")),
+                "stream_seconds", "choices", "unchosen",
+                *(f"{sum}_{kind}" for kind in kinds for sum in ("right", "asked")),
             ),
             0.0,
         )  # fmt: skip

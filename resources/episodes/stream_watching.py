@@ -7,8 +7,9 @@ import math
 
 from resources.episodes.base import Episode, Outcome, Turn, Unanswered, opened
 from resources.episodes.stream_answers import Answers, lettered, scripted_answer, scripted_word
-from resources.episodes.stream_context import POLICIES, Context
-from resources.episodes.stream_frames import Feed
+from resources.episodes.stream_choice import REPAIRS, Choice, Chosen
+from resources.episodes.stream_context import Context
+from resources.episodes.stream_frames import Feed, Frame
 from resources.episodes.stream_params import StreamParams
 from resources.episodes.stream_script import BadScript, Event, Question, Script
 from resources.episodes.stream_sound import sound_before
@@ -21,10 +22,12 @@ _ROUNDED = 0.5  # seconds that a time may lie behind the end: published time sta
 class Watching:
     """Plays one episode, once."""
 
-    def __init__(self, params: StreamParams, answers: Answers, script: Script, feed: Feed, episode: Episode) -> None:
+    def __init__(
+        self, params: StreamParams, answers: Answers, script: Script, feed: Feed, context: Context, episode: Episode
+    ) -> None:
         self._params, self._answers, self._script, self._feed, self._episode = params, answers, script, feed, episode
+        self._context = context
         self._every = params.every or 1 / params.fps
-        self._context: Context = POLICIES[params.policy](params.budget or 0)
         self._tally = Tally(params.kinds)
         self._open = {event.name: event for event in script.events}
         self._alarms = dict.fromkeys(self._open, 0)
@@ -53,8 +56,12 @@ class Watching:
         return self._end()
 
     async def _watch(self, time: float) -> None:
-        """Take in all frames up to a time."""
+        """Take in all frames up to a time, unless the stream had to stop."""
         while (frame := self._feed.ahead) is not None and frame.time <= time + 1e-9:
+            if isinstance(self._context, Chosen) and self._context.full:
+                await self._choose(self._context)
+                if self._stopped:
+                    return
             self._context.add(frame)
             await asyncio.to_thread(self._feed.advance)
 
@@ -68,26 +75,57 @@ class Watching:
     async def _ask(self, asked: Question | Event, time: float) -> None:
         if self._stopped:
             return
-        if self._episode.exhausted:
-            self._stopped = "budget"
+        frames = await asyncio.to_thread(self._context.frames, asked.text)
+        response = await self._response(await self._turn(asked, time, frames))
+        if response is None:
             return
-        turn = await self._turn(asked, time)
-        try:
-            response = await self._episode.ask(turn)
-        except Unanswered as refused:
-            error = refused.response.error
-            if error is None or error.kind != "too_long":
-                raise
-            self._stopped = "context"
-            return
-        self._seconds.append(self._tally.step(response, len(self._context.frames())))
+        self._seconds.append(self._tally.step(response, len(frames)))
         if isinstance(asked, Question):
             self._answered(asked, response)
         else:
             self._told(asked, time, response)
 
-    async def _turn(self, asked: Question | Event, time: float) -> Turn:
-        frames, params = self._context.frames(), self._params
+    async def _response(self, turn: Turn) -> Response | None:
+        """The model's answer; None where there is none and no more is asked."""
+        if self._episode.exhausted:
+            self._stopped = "budget"
+            return None
+        try:
+            return await self._episode.ask(turn)
+        except Unanswered as refused:
+            error = refused.response.error
+            if error is None or error.kind != "too_long":
+                raise
+            self._stopped = "context"
+            return None
+
+    async def _choose(self, context: Chosen) -> None:
+        """Ask the model what stays. Where none of its answers says so, the newest frames do."""
+        frames, params = context.frames(""), self._params
+        time, said = frames[-1].time, params.keep
+        waited = "\n".join(event.text for event in self._open.values() if event.asked_at(time))
+        for name, value in (("{count}", len(frames)), ("{room}", context.room), ("{watch}", waited)):
+            said = said.replace(name, str(value))
+        choice = Choice(
+            _said(self._episode.instructions), frames, context.room, said, params.timestamps,
+            f"{self._episode.seed} choice {time:g}", tuple(self._left.values()),
+        )  # fmt: skip
+        seconds: list[float | None] = []
+        while context.room and choice.chosen is None and len(seconds) <= REPAIRS:
+            response = await self._response(choice.turn())
+            if response is None:
+                return
+            seconds.append(self._tally.step(response, len(frames)))
+            choice.read(response)
+            kept = None if choice.chosen is None else " ".join(map(str, choice.chosen))
+            self._episode.acted(kept, problem=choice.problem)
+        if seconds:
+            self._tally.moment(seconds, self._every)
+            self._tally.add(choices=1, unchosen=choice.chosen is None)
+        context.keep(choice.newest if choice.chosen is None else choice.chosen)
+
+    async def _turn(self, asked: Question | Event, time: float, frames: list[Frame]) -> Turn:
+        params = self._params
         media, parts = [f.media for f in frames], list[Part]()
         for number, frame in enumerate(frames):
             parts += [("text", f"[{frame.time:.1f} s]")] if params.timestamps else []

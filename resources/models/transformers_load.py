@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,12 +60,12 @@ def load(source: Source, log: Log = quiet) -> tuple[Any, Any]:
         with tempfile.TemporaryDirectory(prefix="eval-assets-") as place:
             for name, file in companions(folder, base).items():
                 (Path(place) / name).symlink_to(file.resolve())
-            model, processor = _load(source, base.name, base.revision, beside=place)
+            model, processor = load_parts(source, base.name, base.revision, beside=place)
         model = attach(model, folder)
     else:
         if not local:
             _refuse_hub_adapter(source)
-        model, processor = _load(source, str(folder) if local else source.pretrained, source.revision)
+        model, processor = load_parts(source, str(folder) if local else source.pretrained, source.revision)
     # Only what a request says decides how it is decoded, not the sampling defaults of the model.
     ends = model.generation_config
     model.generation_config = transformers.GenerationConfig(
@@ -80,8 +80,18 @@ def load(source: Source, log: Log = quiet) -> tuple[Any, Any]:
         raise ModelUnusable(f"{source.pretrained} cannot be put on device {device!r}: {error}") from error
 
 
-def _load(source: Source, name: str, revision: str | None, beside: str | None = None) -> tuple[Any, Any]:
-    """Model and processor from a directory or hub id. beside: a folder with config and processor of their own."""
+def load_parts(
+    source: Source,
+    name: str,
+    revision: str | None,
+    beside: str | None = None,
+    class_of: Callable[[Any], Any] | None = None,
+) -> tuple[Any, Any]:
+    """Model and processor from a directory or hub id.
+
+    beside: a folder with config and processor of their own. class_of: the model's class by its config, by default one
+    that answers; it raises ValueError for a config that it has none for. Raises ModelUnusable.
+    """
     import transformers
 
     common: dict[str, Any] = {
@@ -92,8 +102,9 @@ def _load(source: Source, name: str, revision: str | None, beside: str | None = 
     with _quiet():
         try:
             config = transformers.AutoConfig.from_pretrained(beside or name, **common)
+            model_class = (class_of or _model_class)(config)
             processor = transformers.AutoProcessor.from_pretrained(beside or name, **common)
-            model, info = _model_class(config).from_pretrained(
+            model, info = model_class.from_pretrained(
                 name,
                 config=config,
                 dtype=_dtype(source.dtype),

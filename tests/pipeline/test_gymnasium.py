@@ -180,10 +180,10 @@ def test_a_missing_package_says_how_to_get_it(bench, corridor, endpoint, monkeyp
 def test_another_version_of_the_world_is_another_cell(bench, corridor, monkeypatch):
     task = corridor(player="minigrid")
     before = bench.cell(task).key
-    registry.player_identity.cache_clear()
+    registry._made_by.cache_clear()
     monkeypatch.setattr(registry, "_version", lambda package: "99")
     assert bench.cell(task).key != before
-    registry.player_identity.cache_clear()
+    registry._made_by.cache_clear()
 
 
 def test_a_killed_run_goes_on_in_the_same_world_and_leaves_no_process(bench, folder, endpoint):

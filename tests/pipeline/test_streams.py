@@ -15,15 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from eval_assets.pipeline.cell import Variant, refuse_unanswerable
+from eval_assets.pipeline.cell import Variant, plan_cell, refuse_unanswerable
 from eval_assets.pipeline.context_sweep import context_sweep, sweep_variants
 from eval_assets.pipeline.episodes import steps_of
 from eval_assets.pipeline.files import clean
+from eval_assets.pipeline.infer import infer
+from eval_assets.pipeline.ingest import ingest
+from eval_assets.pipeline.registering import identify_checkpoint, register
 from eval_assets.reporting.context_sweep import context_page
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 from tests.conftest import Reply
-from tests.pipeline.conftest import play
+from tests.pipeline.conftest import play, quiet
 from tests.videos import number_of, video
 
 pytest.importorskip("av")
@@ -374,3 +377,15 @@ def test_a_model_that_takes_text_only_is_refused_before_it_is_loaded(stream, tmp
             refuse_unanswerable(point, task)
     else:
         refuse_unanswerable(point, task)
+
+
+def test_a_model_that_takes_no_videos_is_shown_the_frames_of_a_stream(store, stream, tmp_path):
+    pytest.importorskip("torch")
+    from tests.resources import families
+
+    families.save(families.llava, tmp_path / "llava")
+    task = stream([QUESTION])
+    ingest(task, store)
+    register(store, Checkpoint("local", "transformers", str(tmp_path / "llava"), {"device": "cpu"}))
+    done = infer(plan_cell(store, identify_checkpoint(store, "local"), task), store, run_id="r", log=quiet)
+    assert (done.asked, done.errors) == (1, 0)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from eval_assets.pipeline.context_sweep import POLICIES
 from eval_assets.reporting.context_plots import budget_curves, latency_histogram
 from eval_assets.reporting.view import breakdowns
 
@@ -40,6 +41,13 @@ def test_curves_have_their_budgets_below_and_their_names_beside():
     assert x["8"] - x["2"] == pytest.approx(x["32"] - x["8"], abs=0.2), "log scale"
     beside = sorted(float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>(?:window|thinning|all)<', svg))
     assert min(b - a for a, b in pairwise(beside)) >= 13.9, "names do not touch"
+
+
+def test_each_policy_has_a_mark_of_its_own():
+    drawn = [policy for policy in POLICIES if policy != "all"]
+    svg = budget_curves([curve(policy, (2, 0.4), (8, 0.5)) for policy in drawn], METRIC)
+    marks = re.findall(r'<circle class="pl-(\w+)" ([^>]*?) cx', svg)
+    assert len({look for look, _ in marks}) == len({shape for _, shape in marks}) == len(drawn)
 
 
 def test_names_of_curves_that_lie_on_the_axis_stay_above_it():
