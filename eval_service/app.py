@@ -82,7 +82,7 @@ Handler = Callable[[Request, Exception], Response]
 def _answer(status: int) -> Handler:
     def handler(request: Request, error: Exception) -> Response:
         if _is_browser(request):
-            return page("problem.html.j2", status, words=HTTPStatus(status).phrase, detail=str(error))
+            return _problem(status, str(error))
         more = {"offset": error.have} if isinstance(error, WrongOffset) else {}
         return JSONResponse({"detail": str(error), **more}, status)
 
@@ -93,9 +93,13 @@ def _refusal(request: Request, error: Exception) -> Response:
     """As FastAPI answers, and as a page to a browser."""
     assert isinstance(error, HTTPException)
     if _is_browser(request):
-        words = HTTPStatus(error.status_code).phrase
-        return page("problem.html.j2", error.status_code, words=words, detail=error.detail)
+        return _problem(error.status_code, error.detail)
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+def _problem(status: int, detail: str) -> Response:
+    words = "This address does not work" if status == 422 else HTTPStatus(status).phrase
+    return page("problem.html.j2", status, words=words, detail=detail)
 
 
 def _malformed(request: Request, error: Exception) -> Response:
