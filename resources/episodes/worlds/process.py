@@ -73,7 +73,7 @@ class WorldProcess:
             await self.kill()
             raise EpisodeFailed(f"the environment did not answer within {limit:g} s and was killed") from None
         except (ConnectionError, asyncio.IncompleteReadError):
-            await self.kill()
+            await self._end(2)
             raise EpisodeFailed(f"the environment's process ended by itself{self._last_words()}") from None
         except asyncio.CancelledError:
             await self.kill()  # half asked: of no more use
@@ -111,11 +111,15 @@ class WorldProcess:
         """End the process: it ends by itself when its input does, if it is idle."""
         assert self._process.stdin is not None
         self._process.stdin.close()
+        await self._end(0 if at_once else 2)
+        self._said.close()
+
+    async def _end(self, seconds: float) -> None:
+        """Kill it if it does not end by itself meanwhile: killing one that has ended loses its exit status."""
         try:
-            await asyncio.wait_for(self._process.wait(), 0 if at_once else 2)
+            await asyncio.wait_for(self._process.wait(), seconds)
         except TimeoutError:
             await self.kill()
-        self._said.close()
 
 
 class Worlds:
