@@ -20,6 +20,18 @@ def test_from_the_leaderboard_to_a_flipped_item(tab, pictured):
     assert tab.inner_text("h1").startswith("q40")
 
 
+def test_columns_are_chosen_and_the_address_keeps_the_choice(tab, pictured):
+    tab.goto(pictured.url)
+    columns = tab.locator("#board thead th")
+    all_of_them = columns.count()
+    tab.get_by_text("Choose tasks").click()
+    tab.get_by_role("checkbox", name="birds").check()
+    expect(columns).to_have_count(2)
+    assert all_of_them > 2
+    tab.reload()
+    assert (columns.count(), tab.get_by_role("checkbox", name="birds").is_checked()) == (2, True)
+
+
 def test_items_are_filtered_without_leaving_the_page_and_the_address_keeps_the_view(tab, pictured):
     tab.goto(f"{pictured.url}/cells/a/birds")
     tab.get_by_label("wrong", exact=True).check()
