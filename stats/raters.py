@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -55,6 +55,8 @@ def agreement(
     judge, human: (n,) verdicts in one unit; items with NaN in either are left out. clusters: as in `mean_estimate`.
     Kappa is Cohen's (1960), with quadratic weights (Cohen 1968) where more than two different verdicts were given.
     It is NaN where one rater never varies in the same way as the other: then chance alone explains everything.
+    Where the two never differ no resample does either: kappa's interval is then made from Wilson's of the share of
+    equal verdicts, chance as it was; on a scale it is unknown, since nobody saw how far apart they can be.
     """
     a, b = vector(judge, "judge"), vector(human, "human")
     both = scored(judge=a, human=b)
@@ -68,6 +70,10 @@ def agreement(
     found = bootstrap_estimate(kappa, data, clusters, seed=seed, resamples=resamples, level=level)
     rank = bootstrap_estimate(spearman, data, clusters, seed=seed, resamples=resamples, level=level)
     same = mean_estimate(np.where(both, a == b, np.nan), clusters, level=level)
+    if found.value == 1 and not weighted:
+        low = max(-1.0, 1 - (1 - same.ci_low) / _chance_difference(a[both], b[both]))
+        note = "the two never differ: the interval is that of the share of equal verdicts"
+        found = replace(found, ci_low=low, ci_high=1.0, method=same.method, note=note)
     table = _confusion(a[both], b[both], values) if len(values) <= _MOST_VALUES else ()
     return Agreement(
         kappa=found,
@@ -91,9 +97,13 @@ def cohen_kappa(a: Vector, b: Vector, *, weighted: bool = False) -> float:
         expected = float((a**2).mean() + (b**2).mean() - 2 * a.mean() * b.mean())
     else:
         observed = float((a != b).mean())
-        chance = [float((a == v).mean() * (b == v).mean()) for v in np.unique(np.concatenate([a, b]))]
-        expected = 1 - sum(chance)
+        expected = _chance_difference(a, b)
     return 1 - observed / expected if expected > 1e-12 else math.nan
+
+
+def _chance_difference(a: Vector, b: Vector) -> float:
+    """How often the two would differ if only the frequencies of their verdicts counted."""
+    return 1 - sum(float((a == v).mean() * (b == v).mean()) for v in np.unique(np.concatenate([a, b])))
 
 
 def panel_alpha(

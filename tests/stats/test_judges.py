@@ -107,6 +107,19 @@ def test_kappa_is_that_of_statsmodels() -> None:
     assert cohen_kappa(a.astype(float), b.astype(float), weighted=True) == pytest.approx(quadratic, rel=1e-10)
 
 
+def test_two_that_never_differ_have_an_interval_next_to_that_of_two_that_differ_once() -> None:
+    human = np.array([1.0] * 27 + [0.0] * 13)
+    once = human.copy()
+    once[0] = 0
+    never, nearly = (stats.agreement(judge, human).kappa for judge in (human, once))
+    assert (never.value, never.ci_high) == (1, 1)
+    assert nearly.ci_low - 0.05 < never.ci_low < 0.9
+    few = stats.agreement(human[25:29], human[25:29]).kappa
+    assert few.ci_low < 0.1, "four items say little"
+    three = np.array([0.0, 1.0, 2.0] * 10)
+    assert np.isnan(stats.agreement(three, three).kappa.ci_low), "nobody saw how far apart they can be"
+
+
 def test_kappas_interval_is_that_of_statsmodels_within_the_bootstraps_noise() -> None:
     rng = np.random.default_rng(6)
     judge, human = verdicts(rng, 400, 0.6)
