@@ -24,12 +24,15 @@ async def leaders_first(requests: Requests, most: int) -> AsyncGenerator[Instanc
     latest: object = None
     try:
         while True:
-            reading = reading or asyncio.create_task(_next(source))
-            await asyncio.wait({reading}, timeout=0 if held else None)
-            if not reading.done():
-                yield held.popleft()
-                continue
-            request, reading = reading.result(), None
+            if held or reading:
+                reading = reading or asyncio.create_task(_next(source))
+                await asyncio.wait({reading}, timeout=0 if held else None)
+                if not reading.done():
+                    yield held.popleft()
+                    continue
+                request, reading = reading.result(), None
+            else:
+                request = await _next(source)
             if request is None:
                 break
             medium = _medium(request)
