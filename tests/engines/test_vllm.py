@@ -205,8 +205,8 @@ def test_a_cell_says_what_its_caches_did(project):
 
 
 def test_episodes_know_how_full_its_cache_was(project):
-    """An untrained model's answers are no numbers: each of four games is three requests of up to 200 tokens."""
-    rows = [{"id": f"g{i}", "question": "what is left"} for i in range(4)]
+    """An untrained model's answers are no numbers: each game is a few requests of up to 200 tokens."""
+    rows = [{"id": f"g{i}", "question": f"what is left of {i}"} for i in range(16)]
     task = TaskFolder(project.path / "games_task", "games").rows(rows).task(
         episode={"player": "guess", "max_steps": 3, "params": {"low": 1, "high": 9}}, judge="outcome",
         generation_kwargs={"max_tokens": 200, "temperature": 0}, doc_to_target=None,
