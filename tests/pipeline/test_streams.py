@@ -16,71 +16,23 @@ from pathlib import Path
 import pytest
 
 from eval_assets.pipeline.cell import Variant, plan_cell, refuse_unanswerable
-from eval_assets.pipeline.context_sweep import context_sweep, sweep_variants
 from eval_assets.pipeline.episodes import steps_of
-from eval_assets.pipeline.files import clean
 from eval_assets.pipeline.infer import infer
 from eval_assets.pipeline.ingest import ingest
 from eval_assets.pipeline.registering import identify_checkpoint, register
-from eval_assets.reporting.context_sweep import context_page
 from resources.models import ModelUnusable
 from resources.models.checkpoint import Checkpoint
 from tests.conftest import Reply
 from tests.pipeline.conftest import play, quiet
-from tests.videos import number_of, video
+from tests.pipeline.streams import EVENT, FILM, FPS, LAST, LONG, PARAMS, QUESTION, shown, watched
+from tests.videos import video
 
-pytest.importorskip("av")
 ROOT = Path(__file__).resolve().parents[2]
-FPS = 25
-FILM = video(250, FPS)
-LONG = video(250, FPS, container="matroska")
-PARAMS = {"fps": 1, "policy": "window", "budget": 3}
-SHARES = {
-    "accuracy": ["right", "asked"],
-    "missed": ["missed", "events"],
-    "false_alarms": ["false_alarms", "quiet"],
-    "kept_up": ["kept_up", "timed"],
-}
-RATIOS = {
-    "latency": ["latency", "detected"],
-    "frames": ["frames", "steps"],
-    "tokens": ["tokens", "token_steps"],
-}
-JUDGE = {"name": "outcome", "shares": SHARES, "ratios": RATIOS, "lower": ["latency", "missed", "false_alarms"]}
-QUESTION = {"time": 5, "kind": "backward", "question": "Which?", "options": ["cat", "dog"], "answer": "B"}
-LAST = {**QUESTION, "time": 9}
-EVENT = {"question": "Has it happened?", "at": 3.2}
 
 
 @pytest.fixture
 def stream(folder):
-    """A task over 10 s of numbered frames at 25 a second, one row with these questions and events."""
-
-    def task(questions=(), events=(), *, params=PARAMS, data=None, max_steps=50, copies=1, **changes):
-        rows = []
-        for i in range(copies):
-            (folder.path / f"v{i}.mp4").write_bytes(data or (video(250, FPS, salt=i * 256) if i else FILM))
-            rows.append({"id": f"s{i}", "video": f"v{i}.mp4", "questions": list(questions), "events": list(events)})
-        folder.rows(rows)
-        episode = {"player": "stream", "max_steps": max_steps, "params": params}
-        return folder.task(
-            **{
-                "doc_to_text": "Watch.",
-                "doc_to_visual": "video",
-                "doc_to_target": None,
-                "episode": episode,
-                "judge": JUDGE,
-                "metric_list": [*SHARES, *RATIOS],
-                **changes,
-            }
-        )
-
-    return task
-
-
-def shown(request) -> list[float]:
-    """The seconds of the frames in a request, read from the pictures themselves."""
-    return [number_of(base64.b64decode(url.partition(",")[2])) % 256 / FPS for url in request.pictures]
+    return watched(folder)
 
 
 def values(store, task, policy):
@@ -324,38 +276,6 @@ def test_a_variant_has_other_params_of_its_player_and_shares_no_cell(stream, ben
     assert shown(endpoint.seen[-1]) == [0, 1, 2, 3, 4, 5]
     with pytest.raises(ModelUnusable, match="every policy but `all` needs a budget"):
         bench.infer(task, Variant(episode={"budget": None}))
-
-
-def test_a_sweep_of_the_context_has_a_curve_an_area_and_a_page(stream, bench, endpoint):
-    """A model that knows the answer where it sees the first second: thinning keeps it, a window does not."""
-    endpoint.answer = lambda request, number: Reply(
-        ("yes" if shown(request)[-1] == 4 else "no")
-        if "happened" in request.text
-        else ("B" if shown(request)[0] == 0 else "A")
-    )
-    task = stream([{**QUESTION, "time": t} for t in (1, 3, 9)], [{**EVENT, "until": 4}], copies=4)
-    variants = sweep_variants(task, ["window", "thinning", "all"], [2, 4, 8], None)
-    for of_policy in variants.values():
-        for variant in of_policy.values():
-            bench.report(task, variant)
-    data = context_sweep(bench.store, "m", task, variants)
-    window, thinning, everything = data["metrics"][0]["curves"]
-    assert [p["value"] for p in window["points"]] == pytest.approx([2 / 4, 3 / 4, 3 / 4])
-    assert window["area"]["value"] == pytest.approx((2 / 4 + 3 / 4) / 4 + (3 / 4 + 3 / 4) / 4)
-    assert thinning["area"]["value"] == 1.0
-    assert thinning["difference"]["mean_diff"] == pytest.approx(1 - window["area"]["value"])
-    assert everything["area"] is None
-    assert everything["points"][0]["value"] == 1.0
-    page = context_page(clean(data))
-    assert "thinning, 8 frames: 100.0" in page
-    assert data["latencies"] == {policy: pytest.approx([0.8] * 4) for policy in ("window", "thinning", "all")}
-    assert "events told of, all (4)" in page
-
-
-def test_a_task_that_is_no_stream_has_no_context_to_sweep_over(folder, rows):
-    folder.rows(rows(2))
-    with pytest.raises(ModelUnusable, match=r"task birds is no stream"):
-        sweep_variants(folder.task(), ["window"], [2], None)
 
 
 @pytest.mark.parametrize(
